@@ -11,9 +11,9 @@ use resnet_record::Recipe;
 use resnet_testing::golden::{self, Measure, measure};
 use resnet_testing::{recipe, table};
 use resnet_train::{
-    AdamWConfig, BatchInput, CandleEngine, Classifier, Clip, Contents, EmaConfig, EmaWarmup, Engine as _,
-    Groups, LambConfig, Loss, LossKind, Momentum, NormBatches, OptimizerConfig, Part, RuleConfig, SgdConfig,
-    StepConfig, Target, WeightDecayOn, Weights,
+    AdamWConfig, BatchInput, CandleEngine, Classifier, Clip, EmaConfig, EmaWarmup, Engine as _,
+    EvaluatedWeights, Groups, LambConfig, Loss, LossKind, Momentum, NormBatches, OptimizerConfig, Part,
+    RuleConfig, SgdConfig, SnapshotContents, StepConfig, Target, WeightDecayOn,
 };
 use resnet_vision::Batch;
 
@@ -228,9 +228,9 @@ fn rows(name: &str) -> std::result::Result<Vec<(String, Measure, Measure)>, resn
     if name == "update_bn" {
         let mut three = (0..3).map(|number| Ok(batch(number, images, 0, images)));
         let norms = NormBatches { batches: &mut three, images: 1000, fewest: 1 };
-        engine.begin_evaluation(Weights::Raw, Some(norms))?;
+        engine.begin_evaluation(EvaluatedWeights::Raw, Some(norms))?;
     }
-    let snapshot = engine.snapshot(Contents::All);
+    let snapshot = engine.snapshot(SnapshotContents::All);
     for (prefix, tensors) in [("", &golden.weights_after), ("ema.", &golden.ema_after)] {
         for (tensor, expected) in tensors {
             let found = measure(tensor, &snapshot.values(&format!("{prefix}{tensor}"))?);

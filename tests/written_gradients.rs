@@ -33,7 +33,7 @@ fn a_step_of_two_batches_has_the_same_bits() -> candle_core::Result<()> {
             assert_eq!(found.values(), expected.values());
         }
         let names = |gradients: &Gradients| -> Vec<String> {
-            gradients.iter().map(|(_, place, _)| place.name.clone()).collect()
+            gradients.iter().map(|(place, _)| place.name.clone()).collect()
         };
         assert_eq!(names(&found), names(&expected));
     }

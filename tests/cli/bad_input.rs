@@ -43,7 +43,7 @@ fn data_that_is_missing_or_damaged() {
     xtask(&["train", "--recipe", "cifar10-resnet20-v2"])
         .ends_saying(1, &["cifar10", "HF_HUB_OFFLINE", "--data DIR"]);
     xtask(&["train", "--data", text(here)])
-        .ends_saying(1, &["quick-start", "draws its own images", "--recipe"]);
+        .ends_saying(1, &["quick-start", "generates its own images", "--recipe"]);
     // An option that nothing would come of.
     xtask(&["train", "--skip-broken", "1%"]).ends_saying(2, &["--skip-broken", "samples in files"]);
 }

@@ -145,7 +145,7 @@ fn the_command_that_leaves_out_what_a_training_cannot_take_works() {
     let command: Vec<&str> = advice.split(' ').skip(2).collect();
     xtask_in(here, &command).succeeds();
     train("second", &["copy.safetensors"]).succeeds();
-    let copy = checkpoint::read(&here.join("copy.safetensors")).expect("a checkpoint");
+    let copy = checkpoint::read(here.join("copy.safetensors")).expect("a checkpoint");
     let name = "stages.2.blocks.0.conv1.weight";
     let of_model = model.variables()[name].flatten_all().and_then(|values| values.to_vec1::<f32>());
     assert_eq!(copy.tensors[name].values, of_model.expect("numbers"));

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// A training of a second: 10 steps an epoch of the smallest network on drawn shapes.
+/// A training of a second: 10 steps an epoch of the smallest network on generated shapes.
 pub(crate) const TINY: &[&str] = &[
     "--set",
     "model.name=resnet8-v2",

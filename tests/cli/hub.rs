@@ -46,7 +46,7 @@ fn predict_and_export_take_a_model_by_its_id() {
     let snapshot = cache(home, "timm/resnet18.mine");
     fresh(&snapshot.join("model.safetensors"), "resnet18", 3);
     // What the file says of itself comes before the config: this one says nothing.
-    let bare = resnet_models::checkpoint::read(&snapshot.join("model.safetensors")).expect("a checkpoint");
+    let bare = resnet_models::checkpoint::read(snapshot.join("model.safetensors")).expect("a checkpoint");
     assert!(bare.metadata().expect("metadata").preprocessing.is_some());
     write(&snapshot.join("config.json"), &timm("resnet18", &["cat", "dog", "owl"]));
     image(&home.join("a.png"));
@@ -325,7 +325,7 @@ fn a_model_of_the_hub_is_fine_tuned_on_photographs_by_readmes_command() {
     assert!(outcome.stderr.contains(new_head), "{}", outcome.stderr);
 
     let classes = fs::read_dir(&photographs).expect("a folder").count();
-    let trained = resnet_models::checkpoint::read(&home.join("run/checkpoints/last.safetensors"));
+    let trained = resnet_models::checkpoint::read(home.join("run/checkpoints/last.safetensors"));
     let trained = trained.expect("a checkpoint");
     assert_eq!(trained.tensors["fc.bias"].shape, [classes]);
     let names = trained.metadata().expect("metadata").classes.expect("names");

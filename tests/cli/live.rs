@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use resnet_testing::python;
 use serde_json::Value;
 
-use crate::common::{Outcome, TINY, command, has_keys, trained, xtask_in};
+use crate::common::{Outcome, TINY, command, has_keys, root, trained, xtask_in};
 
 fn events(text: &str) -> Vec<Value> {
     text.lines()
@@ -75,14 +76,77 @@ fn stopped(here: &Path, signal: &str, more: &[&str]) -> Outcome {
 }
 
 fn stop(child: Child, here: &Path, signal: &str) -> Outcome {
+    await_second_epoch(here);
+    send(signal, &child);
+    Outcome::of(child.wait_with_output().expect("it ends"), signal)
+}
+
+fn await_second_epoch(here: &Path) {
     let (metrics, deadline) = (here.join("run/metrics.jsonl"), Instant::now() + Duration::from_secs(300));
     while !fs::read_to_string(&metrics).is_ok_and(|text| text.contains("\"epoch\":2")) {
         assert!(Instant::now() < deadline, "no step is made");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+fn send(signal: &str, child: &Child) {
     let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill is there");
     assert!(kill.success());
-    Outcome::of(child.wait_with_output().expect("it ends"), signal)
+}
+
+/// The exit code of a training whose terminal goes away in its second epoch, after which it has 13 to go;
+/// `None` where there is no Python.
+fn code_without_terminal(here: &Path, session: &str) -> Option<i32> {
+    let long = ["--set", "train.duration=15 epochs"];
+    let train = command(here, &[&["train", "--out", "run"], TINY, &long].concat());
+    let mut closing = Command::new(python(&[])?);
+    closing.arg(root().join("tests/lost_terminal.py")).args([session, "run/metrics.jsonl", "\"epoch\":2"]);
+    closing.arg(train.get_program()).args(train.get_args()).current_dir(here).env("TERM", "xterm");
+    let Ok(output) = closing.output() else {
+        eprintln!("there is no python3 to ask");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let code = String::from_utf8_lossy(&output.stdout);
+    Some(code.trim().parse::<i32>().unwrap_or_else(|error| panic!("{error}: {code}")))
+}
+
+#[test]
+fn a_training_saves_when_its_terminal_is_closed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let Some(code) = code_without_terminal(here, "leader") else { return };
+    assert_eq!(code, 130, "it was not stopped in order");
+    let resumed = xtask_in(here, &["train", "--resume", "run"]);
+    resumed.succeeds();
+    assert!(resumed.stderr.contains("continuing after step"), "{}", resumed.stderr);
+}
+
+#[test]
+fn a_training_in_the_background_goes_on_when_its_terminal_is_closed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let Some(code) = code_without_terminal(here, "background") else { return };
+    let metrics = fs::read_to_string(here.join("run/metrics.jsonl")).expect("metrics");
+    assert!(metrics.lines().last().is_some_and(|line| line.contains("\"final\"")), "{code}: {metrics}");
+}
+
+/// As the kernel and a shell may both send it when a terminal is closed.
+#[test]
+fn a_signal_that_comes_twice_at_once_does_not_keep_a_training_from_saving() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let long = ["--set", "train.duration=15 epochs"];
+    let train = command(here, &[&["train", "--out", "run"], TINY, &long].concat());
+    // Whoever runs the tests by nohup has the signal ignored.
+    let mut heard = Command::new("env");
+    heard.arg("--default-signal=HUP").arg(train.get_program()).args(train.get_args()).current_dir(here);
+    let child = heard.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    await_second_epoch(here);
+    send("-HUP", &child);
+    send("-HUP", &child);
+    let outcome = Outcome::of(child.wait_with_output().expect("it ends"), "-HUP twice");
+    outcome.ends_saying(130, &["continue with: cargo xtask train --resume run"]);
 }
 
 #[test]

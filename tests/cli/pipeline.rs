@@ -19,7 +19,7 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
     assert_eq!(result["run"], "runs/quick-start-1");
     assert_eq!((&result["model"], &result["recipe"]), (&"resnet8-v2".into(), &"quick-start".into()));
     assert_eq!((result["epochs"].as_u64(), result["steps"].as_u64()), (Some(2), Some(20)));
-    for told in ["parameters", "multiply-adds", "memory", "drawn shapes", "20 steps", "epoch 2/2"] {
+    for told in ["parameters", "multiply-adds", "memory", "generated shapes", "20 steps", "epoch 2/2"] {
         assert!(train.stderr.contains(told), "{told}\n{}", train.stderr);
     }
     let run = "runs/quick-start-1";
@@ -83,6 +83,8 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
         .ends_saying(1, &["images/a.png: it exists already and is no heat map; name another file"]);
     drawn("images/../images/a.png", "images/a.png").ends_saying(1, &["would replace an image"]);
     drawn("one.png", "one.png").ends_saying(1, &["would replace an image"]);
+    // In a class folder, maps would be trained on.
+    drawn("images/maps", "images").ends_saying(1, &["would lie among the images of images"]);
     for (path, before) in ["images/a.png", "images/b.png"].iter().zip(&pictures) {
         assert!(fs::read(here.join(path)).expect("a file") == *before, "{path}");
     }
@@ -155,6 +157,14 @@ fn a_cifar_run_remembers_its_data_and_shuts_out_others() {
         xtask_in(here, &["eval", "--checkpoint", run, "--mean", "0,0,0", "--std", "1,1,1", "--json"]);
     assumed.object(&EVAL);
     assert!(assumed.stderr.contains("not with the --mean and --std given"), "{}", assumed.stderr);
+
+    // As on a disk that is not mounted: no other data are taken instead.
+    fs::rename(here.join("images"), here.join("moved")).expect("it is renamed");
+    let gone = ["images, and nothing is there; mount it, or give the data's new place with --data DIR"];
+    xtask_in(here, &["eval", "--checkpoint", "run"]).ends_saying(1, &gone);
+    xtask_in(here, &["train", "--resume", "run", "--epochs", "2"]).ends_saying(1, &gone);
+    let moved = xtask_in(here, &["eval", "--checkpoint", "run", "--data", "moved", "--json"]).object(&EVAL);
+    assert_eq!(moved["top1"], result["top1"]);
 }
 
 #[test]

@@ -160,6 +160,13 @@ fn a_finished_run_becomes_longer_and_says_what_changed() {
     // Nothing asked for, nothing done.
     let again = xtask_in(here, &["train", "--resume", "run"]);
     assert!(again.succeeds().contains("test accuracy") && again.stderr.contains("nothing left to train"));
+
+    let last = here.join("run/checkpoints/last.safetensors");
+    let bytes = fs::read(&last).expect("a checkpoint");
+    fs::write(&last, &bytes[..bytes.len() / 2]).expect("it is written");
+    let damaged = xtask_in(here, &["train", "--resume", "run", "--epochs", "4"]);
+    damaged.ends_saying(1, &["run/checkpoints/last.safetensors", "damaged or not safetensors (its header"]);
+    assert!(!damaged.stderr.contains("--from"), "that file is no advice:\n{}", damaged.stderr);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn published_weights_give_pytorchs_logits() {
     for (file, expected) in rows {
         let Some((data, file)) = given(file) else { return };
         let folder = tempfile::tempdir().expect("a folder");
-        let data = resnet_data::open_dir(data.as_ref(), None).expect("CIFAR-10");
+        let data = resnet_data::open_cifar(data, None).expect("CIFAR-10");
         let pixels = data.test.read().image(0);
         let pixel = |x: u32, y: u32| image::Rgb([0, 1, 2].map(|c| pixels[c * 1024 + (y * 32 + x) as usize]));
         image::RgbImage::from_fn(32, 32, pixel)

@@ -76,7 +76,7 @@ fn data_without_a_recipe_for_them_get_the_name_of_one() {
         "data holds class folders; train on it with a recipe for that, such as --recipe imagenet-resnet50-v2";
     let cifar =
         "cifar holds CIFAR-10; train on it with a recipe for that, such as --recipe cifar10-resnet20-v2";
-    let draws = "recipe 'quick-start' draws its own images";
+    let draws = "recipe 'quick-start' generates its own images";
     let rows: [(&[&str], &[&str]); 5] = [
         (&["--data", "data"], &[draws, images]),
         (&["--data", "cifar"], &[draws, cifar]),

@@ -88,7 +88,7 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
         assert_eq!(row["runs"], 1, "{row}");
         let told = row["deviations"].to_string();
         assert!(
-            told.contains("ten drawn shapes, not CIFAR-10") && told.contains("5,120 images seen"),
+            told.contains("ten generated shapes, not CIFAR-10") && told.contains("5,120 images seen"),
             "{told}"
         );
     }
@@ -126,6 +126,13 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
     let bytes: u64 =
         fs::read_dir(&record).expect("a record").map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(bytes < 60_000, "{bytes}");
+    // So is what f = ReLU cuts, by unit, where a network has it after its additions.
+    assert!(!record.join("relu-cuts.json").exists());
+    let original = here.join("kept/smoke/cifar10-resnet164-v1-seed-0/relu-cuts.json");
+    let cuts: Value = serde_json::from_str(&fs::read_to_string(original).expect("a file")).expect("JSON");
+    for shares in ["first", "last"] {
+        assert_eq!(cuts[shares].as_array().map(Vec::len), Some(6), "{cuts}");
+    }
     let (from_records, told) = reproduce(here, &["table2", "--runs", "kept", "--plan"]);
     assert!(told.contains("10, 10 are there already"), "{told}");
     assert_eq!(from_records["targets"][0]["rows"], table["rows"]);
@@ -174,7 +181,7 @@ fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
     // Fifty images are fewer than the recipe counts with; the training takes what there is.
     let (json, _) = reproduce(here, &args);
     let told = rows(&json["targets"][0])[0]["deviations"].to_string();
-    assert!(!told.contains("drawn shapes") && told.contains("14 layers, not 110"), "{told}");
+    assert!(!told.contains("generated shapes") && told.contains("14 layers, not 110"), "{told}");
     // As a kill leaves it.
     let run = here.join(OUT).join("cifar10-resnet110-v1-seed-0");
     let text = fs::read_to_string(run.join("record.json")).expect("a record");
@@ -208,7 +215,7 @@ fn an_interruption_is_told_though_nobody_reads_the_results() {
         let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
         assert!(kill.expect("kill is there").success());
         let outcome = Outcome::of(child.wait_with_output().expect("it ends"), "reproduce");
-        outcome.ends_saying(130, &["stopped and saved; the same command goes on"]);
+        outcome.ends_saying(130, &["stopped and saved; the same command resumes"]);
     }
 }
 

@@ -1,7 +1,7 @@
 """Images a second of ncnn's inference on the CPU: what the speed of ours is measured beside.
 
     python -m venv V && V/bin/pip install ncnn pnnx torch numpy
-    RESNET_PYTHON=V/bin/python cargo xtask bench infer --model resnet50 --against ncnn    # in turns with ours
+    RESNET_PYTHON=V/bin/python cargo xtask bench infer --model resnet50 --against ncnn    # alternating with ours
     V/bin/python xtask/peers/ncnn_bench.py infer [--model resnet50] [--batch 128] [--threads 2] [--turns 5]
 
 A step is one batch of random images, one after the other, since ncnn has no batches. pnnx converts PyTorch's network in a

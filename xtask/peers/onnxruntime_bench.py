@@ -1,7 +1,7 @@
 """Images a second of ONNX Runtime's inference on the CPU: what the speed of ours is measured beside.
 
     python -m venv V && V/bin/pip install onnxruntime onnx onnxscript torch numpy
-    RESNET_PYTHON=V/bin/python cargo xtask bench infer --against onnxruntime    # in turns with ours
+    RESNET_PYTHON=V/bin/python cargo xtask bench infer --against onnxruntime    # alternating with ours
     V/bin/python xtask/peers/onnxruntime_bench.py infer [--model resnet20-v2] [--batch 128] [--threads 2] [--turns 5]
 
 A step is one batch of random images, float32. The network is what PyTorch exports (onnx_file.py). Options are ONNX

@@ -1,7 +1,7 @@
 """Images a second of OpenVINO's inference on the CPU: what the speed of ours is measured beside.
 
     python -m venv V && V/bin/pip install openvino onnx onnxscript torch numpy
-    RESNET_PYTHON=V/bin/python cargo xtask bench infer --against openvino       # in turns with ours
+    RESNET_PYTHON=V/bin/python cargo xtask bench infer --against openvino       # alternating with ours
     V/bin/python xtask/peers/openvino_bench.py infer [--model resnet20-v2] [--batch 128] [--threads 2] [--turns 5]
 
 A step is one batch of random images. The network is what PyTorch exports (onnx_file.py). The precision is float32, which

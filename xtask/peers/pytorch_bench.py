@@ -1,7 +1,7 @@
 """Images a second of PyTorch, training or inference: what the speed of ours is measured beside.
 
     python -m venv V && V/bin/pip install torch numpy
-    RESNET_PYTHON=V/bin/python cargo xtask bench train --against pytorch        # in turns with ours
+    RESNET_PYTHON=V/bin/python cargo xtask bench train --against pytorch        # alternating with ours
     V/bin/python xtask/peers/pytorch_bench.py train|infer [--model resnet20-v2] [--batch 128] [--threads 2]
         [--layout contiguous|channels_last] [--compile] [--turns 5]             # alone
 

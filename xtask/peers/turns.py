@@ -1,4 +1,4 @@
-"""What the benchmarks of peers share: their options, and measuring in turns, for `cargo xtask bench` or by hand.
+"""What the benchmarks of peers share: their options, and measuring alternately, for `cargo xtask bench` or by hand.
 
 With --worker a script is one end of a conversation, a line at a time, JSON on its side:
 
@@ -57,7 +57,7 @@ def require(modules, args):
 
 
 def measure(name, version, step, args):
-    """Measures `step`, in turns with whoever is at the other end or alone."""
+    """Measures `step`, alternating with whoever is at the other end or alone."""
     if args.worker:
         say({"ready": {"name": name, "version": version}})
         for line in sys.stdin:

@@ -1,9 +1,9 @@
 //! Data sets as the command line asks for them, and what helps where they are not as it says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use resnet::{Images, Needed, OpenOptions, Recognised, origin_path};
+use resnet::{Images, Needed, OpenOptions, Recognised, origin_folder};
 use resnet_data::sources::OpenFiles;
 use resnet_data::{HubDataset, read_skip_list};
 use resnet_record::{DataSet, Recipe, RunRecord};
@@ -32,8 +32,16 @@ pub(crate) fn of_run(
     folder: Option<&Path>,
     files: &FilesArgs,
 ) -> anyhow::Result<Images> {
-    let origin = origin_path(&record.data);
-    of_recipe(recipe, folder.or(origin.as_deref()), (Needed::All, &files.or_those_of(record)))
+    let files = (Needed::All, &files.or_those_of(record));
+    match folder {
+        Some(folder) => of_recipe(recipe, Some(folder), files),
+        None => of_recipe(recipe, of_record(record)?.as_deref(), files),
+    }
+}
+
+/// The folder in which a run found its data; `None` if they were drawn or downloaded.
+pub(crate) fn of_record(record: &RunRecord) -> anyhow::Result<Option<PathBuf>> {
+    origin_folder(&record.data).map_err(|error| explain(None, error))
 }
 
 /// The images in `folder` for an evaluation; `recipe` and `classes` choose where several data sets lie there.
@@ -64,14 +72,14 @@ pub(crate) fn refuse_for_memory(images: &Images, files: &FilesArgs, view: &ViewA
          {width}; leave them out",
         images.name()
     );
-    Err(Ended::Usage(message).into())
+    Ended::usage(message)
 }
 
 fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
     let Some(option) = files.given() else { return Ok(()) };
     let message =
         format!("{option} is for samples in files, and this data set is read into memory; leave it out");
-    Err(Ended::Usage(message).into())
+    Ended::usage(message)
 }
 
 /// The error of opening the data in `folder`, and what helps.
@@ -81,6 +89,9 @@ pub(crate) fn explain(folder: Option<&Path>, error: resnet::Error) -> anyhow::Er
         resnet::Error::NeedsFolder { .. } => anyhow!(
             "{error}; give their folder with --data DIR (class folders, tar shards, parquet files or packed files)"
         ),
+        resnet::Error::DataGone(_) => {
+            anyhow!("{error}; mount it, or give the data's new place with --data DIR")
+        }
         resnet::Error::DrawsItsOwn { found: Some(Recognised { folder, holds, recipe }), .. } => {
             anyhow!("{error}: {} holds {holds}; {}", folder.display(), other(recipe))
         }

@@ -17,6 +17,13 @@ pub(crate) enum Ended {
     Reported,
 }
 
+impl Ended {
+    /// The error of a command line that asks for something that needs another option.
+    pub(crate) fn usage<T>(message: impl Into<String>) -> anyhow::Result<T> {
+        Err(Ended::Usage(message.into()).into())
+    }
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -80,7 +80,7 @@ pub(crate) fn starting(args: &TrainArgs) -> anyhow::Result<Option<StartingWeight
     if args.revision.is_some() && matches!(Location::named(from), Location::Local(_)) {
         let message =
             format!("--revision is for models of the hub, and {from} is a file or a folder; leave it out");
-        return Err(Ended::Usage(message).into());
+        return Ended::usage(message);
     }
     let options = ReadOptions {
         dialect: None,
@@ -136,17 +136,13 @@ fn told(report: &Report) {
 
 fn tell(note: &Note) {
     match note {
-        Note::SeveralWeights { file, taken, others } => tracing::warn!(
-            "{} holds several sets of weights; taking {taken}, not {} (see --weights)",
-            file.display(),
-            others.join(", ")
-        ),
-        Note::Other(told) => tracing::warn!("{told}"),
+        Note::SeveralWeights { .. } => tracing::warn!("{note} (see --weights)"),
+        _ => tracing::warn!("{note}"),
     }
 }
 
-/// The names of the classes; warns if they are assumed or not known.
-pub(crate) fn classes(pretrained: &Pretrained) -> Vec<String> {
+/// Warns where the names of the classes are assumed or not known.
+pub(crate) fn warn_of_classes(pretrained: &Pretrained) {
     let (known, file) = (pretrained.classes(), pretrained.file().display());
     let classes = known.names.len();
     match known.origin {
@@ -162,11 +158,10 @@ pub(crate) fn classes(pretrained: &Pretrained) -> Vec<String> {
             );
         }
     }
-    known.names
 }
 
-/// The normalisation of inputs; warns if it is assumed or contradicts the file.
-pub(crate) fn normalisation(pretrained: &Pretrained) -> anyhow::Result<Normalisation> {
+/// Warns where the normalisation of inputs is assumed or contradicts the file.
+pub(crate) fn warn_of_normalisation(pretrained: &Pretrained) -> anyhow::Result<()> {
     let file = pretrained.file().display();
     let (normalisation, origin) = pretrained.normalisation().map_err(|error| match error {
         resnet::Error::UnknownNormalisation { .. } => {
@@ -186,11 +181,11 @@ pub(crate) fn normalisation(pretrained: &Pretrained) -> anyhow::Result<Normalisa
         ),
         _ => {}
     }
-    Ok(normalisation)
+    Ok(())
 }
 
 /// Warns where it is assumed how images are resized, as `how` does it.
-pub(crate) fn resizing(pretrained: &Pretrained, how: EvalTransform) -> anyhow::Result<()> {
+pub(crate) fn warn_of_resizing(pretrained: &Pretrained, how: EvalTransform) -> anyhow::Result<()> {
     if pretrained.is_resizing_assumed() {
         let (EvalTransform { resize, crop, .. }, file) = (how, pretrained.file().display());
         let filter = pretrained.preprocessing()?.interpolation;

@@ -115,7 +115,7 @@ impl Subject {
         })
     }
 
-    /// The data that it is measured on where no other are named: a run's own, or else the drawn shapes.
+    /// The data that it is measured on where no other are named: a run's own, or else the generated shapes.
     ///
     /// # Errors
     /// If the run's data are no longer where it found them.
@@ -129,7 +129,7 @@ impl Subject {
         }
     }
 
-    /// Measures it at each of its moments on images of `source`; `None` if `on_progress` returns false.
+    /// Measures it at each of its moments on images of `source`; `on_progress` is told how far it has come.
     ///
     /// # Errors
     /// If the weights cannot be read, the images do not fit, or a value is not finite.
@@ -137,8 +137,8 @@ impl Subject {
         &self,
         source: &Source,
         options: Options,
-        on_progress: &mut dyn FnMut(Progress<'_>) -> bool,
-    ) -> Result<Option<Course>, Error> {
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Course, Error> {
         let moments = self.moments(source.classes(), options.seed)?;
         let Some(first) = moments.first() else { return Err(Error::NoCheckpoint(self.path())) };
         let spec = first.network.spec().clone();
@@ -156,15 +156,14 @@ impl Subject {
         let mut points = vec![];
         for (index, moment) in moments.into_iter().enumerate() {
             let before = index as u64 * 2 * spec.units().len() as u64;
-            let on_unit = |done, _| on_progress(Progress { model: &spec.name, done: before + done, of });
+            let on_unit = |done| on_progress(Progress { model: &spec.name, done: before + done, of });
             let sample::Sample { images, labels } = &sample;
-            let measured = measure(moment.network.model(), images, labels, on_unit)
+            let measures = measure(moment.network.model(), images, labels, on_unit)
                 .map_err(Error::compute(format!("{} ({})", spec.name, moment.label)))?;
-            let Some(measures) = measured else { return Ok(None) };
             points.push(Point { step: moment.step, label: moment.label, measures });
         }
         let is_pre_activation = spec.placement.is_pre_activation();
-        Ok(Some(Course { model: spec.name, origin: self.origin(options), is_pre_activation, images, points }))
+        Ok(Course { model: spec.name, origin: self.origin(options), is_pre_activation, images, points })
     }
 
     fn path(&self) -> PathBuf {

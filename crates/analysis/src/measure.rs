@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
-use resnet_blocks::{Part, ResidualUnit, ShortcutInput};
+use resnet_blocks::{ResidualUnit, ShortcutInput, UnitPart};
 use resnet_models::{Model, Network};
 use resnet_ops::{Graph, Layer, Mode, Shape, Value, softmax_cross_entropy};
 use serde::Serialize;
@@ -67,9 +67,8 @@ struct Passed {
     branch_least: f64,
 }
 
-/// Measures `model` on `images: [N, 3, H, W]` with `labels`; `on_unit` is told how many of the passes over
-/// units are done, of how many, and says whether to go on. The model stays as it is. `None` if it was
-/// stopped.
+/// Measures `model` on `images: [N, 3, H, W]` with `labels`; before each pass over a unit `on_unit`
+/// is told how many are done: each unit has a forward and a backward pass. The model stays as it is.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -79,7 +78,7 @@ struct Passed {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let model = Model::init(&registry::find("resnet20-v2", 10)?, 0)?;
 /// let images = Tensor::randn(0f32, 1.0, (4, 3, 32, 32), &Device::Cpu)?;
-/// let measures = measure(&model, &images, &[0, 1, 2, 3], |_, _| true)?.expect("it was not stopped");
+/// let measures = measure(&model, &images, &[0, 1, 2, 3], |_| {})?;
 /// // The shortcut of the last unit is an identity, and after its addition nothing is cut.
 /// assert_eq!((measures.units[8].shortcut_derivative, measures.units[8].cut), (1.0, None));
 /// # Ok(())
@@ -92,12 +91,11 @@ pub fn measure(
     model: &Model,
     images: &Tensor,
     labels: &[u32],
-    mut on_unit: impl FnMut(u64, u64) -> bool,
-) -> Result<Option<Measures>> {
+    mut on_unit: impl FnMut(u64),
+) -> Result<Measures> {
     let network = copied(model)?;
     let units: Vec<&ResidualUnit> = network.units().collect();
     let names = model.spec().units();
-    let passes = 2 * units.len() as u64;
     // Dropout draws by the number of the training step: all runs of a unit are to draw the same mask.
     let run = |inputs: &[&Tensor], trace: &dyn Fn(&mut Graph, &[Value]) -> Result<Value>| {
         network.set_drawn_steps(0);
@@ -106,9 +104,7 @@ pub fn measure(
     let mut signals = vec![run(&[images], &|graph, x| network.trace_stem(graph, x[0]))?];
     let mut passed = vec![];
     for (index, unit) in units.iter().enumerate() {
-        if !on_unit(index as u64, passes) {
-            return Ok(None);
-        }
+        on_unit(index as u64);
         let x = &signals[index];
         let one = forward(unit, x, &run)?;
         signals.push(one.output.clone());
@@ -130,9 +126,7 @@ pub fn measure(
     let mut ln_product = 0.0;
     let mut measured = vec![];
     for (index, unit) in units.iter().enumerate().rev() {
-        if !on_unit(2 * units.len() as u64 - index as u64 - 1, passes) {
-            return Ok(None);
-        }
+        on_unit(2 * units.len() as u64 - index as u64 - 1);
         let x = &signals[index];
         gradient = pulled_back(x, &gradient, &|x| run(&[x], &|graph, x| unit.trace(graph, x[0])))?;
         let before = length(&by_shortcuts)?;
@@ -161,7 +155,7 @@ pub fn measure(
         });
     }
     measured.reverse();
-    Ok(Some(Measures { loss, last: last_moments, last_gradient, units: measured }))
+    Ok(Measures { loss, last: last_moments, last_gradient, units: measured })
 }
 
 /// Runs what a closure traces, as one candle node.
@@ -200,7 +194,7 @@ fn forward(unit: &ResidualUnit, x: &Tensor, run: &Run<'_>) -> Result<Passed> {
     // The network's own signal, and not the sum of the two, which is rounded otherwise.
     let output = run(&[x], &|graph, x| unit.trace(graph, x[0]))?;
     let [carried, added] = [energy(&carried)?, energy(&branch)?];
-    let cut = match unit.outline().after_addition.contains(&Part::Relu) {
+    let cut = match unit.outline().after_addition.contains(&UnitPart::Relu) {
         true => Some(100.0 * zeros(&output)?),
         false => None,
     };

@@ -45,7 +45,7 @@ fn article(courses: &[Course], pictures: &[Picture], data: &str) -> Article {
         [one, other] => format!("Signals and gradients of {} and {}", one.model, other.model),
         [one, others @ ..] => format!("Signals and gradients of {} and {} others", one.model, others.len()),
     };
-    let data = if data == "generated" { "the drawn shapes" } else { data };
+    let data = if data == "generated" { "the generated shapes" } else { data };
     let mut lead = vec![format!(
         "Measured on {} training images of {data}, as a training step sees them: norms take the batch's own statistics.",
         images_of(courses)

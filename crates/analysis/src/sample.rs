@@ -7,14 +7,14 @@ use candle_core::{Device, Tensor};
 use resnet::{Images, OpenOptions};
 use resnet_data::{
     Contents, DataKind, DataLoader, Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform,
-    contents, generated, open_dir,
+    contents, generated, open_cifar,
 };
 use resnet_vision::image::Orientation;
 use resnet_vision::{Augmentation, EvalTransform, Normalisation};
 
 use crate::Error;
 
-/// Drawn images: enough for the largest sample.
+/// Generated images: enough for the largest sample.
 const DRAWN: usize = 1024;
 /// What a batch of images may take on its way through a network, in bytes.
 const MEMORY: usize = 1 << 29;
@@ -37,7 +37,7 @@ pub(crate) struct Sample {
 }
 
 impl Source {
-    /// The drawn shapes, which need no data.
+    /// The generated shapes, which need no data.
     pub fn drawn() -> Self {
         let images = Images::InMemory(generated::shapes(DRAWN, 10, 0));
         Source { images, normalisation: Normalisation::HALF }
@@ -51,7 +51,7 @@ impl Source {
         let cifar = |kind| -> Result<Source, Error> {
             let normalisation =
                 if kind == DataKind::Cifar100 { Normalisation::CIFAR100 } else { Normalisation::CIFAR10 };
-            Ok(Source { images: Images::InMemory(open_dir(folder, Some(kind))?), normalisation })
+            Ok(Source { images: Images::InMemory(open_cifar(folder, Some(kind))?), normalisation })
         };
         match contents(folder, None)? {
             Contents::Cifar(kind) => cifar(kind),

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use resnet_kernels::conv::Algorithm;
 use resnet_models::{Branch, Spec, registry, summary};
 use resnet_record::paper::{IMAGENET_CLASSES, IMAGENET_IMAGES};
-use resnet_record::{BUILT_IN, DataSet, Recipe};
+use resnet_record::{BUILT_IN, DataSet, Machine, Recipe};
 use serde::{Deserialize, Serialize};
 
 use crate::ours;
@@ -192,16 +192,10 @@ fn machine() -> String {
 
 /// The processor and the program, where `RESNET_CONV` asks for this algorithm.
 fn machine_with(asked: Option<Algorithm>) -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let named =
-        cpu.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(':').nth(1));
+    let cpu = Machine::here().cpu;
     let isa = resnet_kernels::Isa::best().name();
     let without = if asked.is_some() { ", without Winograd" } else { "" };
-    format!(
-        "{}, {isa}{without}, version {}",
-        named.unwrap_or(std::env::consts::ARCH).trim(),
-        env!("CARGO_PKG_VERSION")
-    )
+    format!("{cpu}, {isa}{without}, version {}", env!("CARGO_PKG_VERSION"))
 }
 
 #[cfg(test)]

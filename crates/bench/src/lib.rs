@@ -1,4 +1,4 @@
-//! How fast networks and their kernels are on this machine, alone and in turns with others.
+//! How fast networks and their kernels are on this machine, alone or alternating with others.
 //!
 //! Each side of a comparison measures in a process of its own, a *worker*, and only when it is told to: a
 //! shared machine drifts by tens of per cent within minutes, so the sides alternate, and what counts is the

@@ -7,7 +7,7 @@ use resnet_ops::{Conv2d, ConvConfig, Graph, Layer, Value};
 
 use crate::config::{Branch, StridePlace, UnitConfig};
 use crate::layers::{NormLayer, convolution, convolution_part};
-use crate::outline::Part;
+use crate::outline::UnitPart;
 use crate::placement::{BranchElement, Placement};
 
 /// A branch with its parameters: `conv1`, `bn1` (or `norm1`), `conv2`, ... It includes what follows the
@@ -102,7 +102,7 @@ impl ResidualBranch {
     }
 
     /// The parts before the first weight layer, from there to the addition, and after the addition.
-    pub(crate) fn parts(&self) -> [Vec<Part>; 3] {
+    pub(crate) fn parts(&self) -> [Vec<UnitPart>; 3] {
         [&self.before, &self.rest, &self.after_addition]
             .map(|layers| layers.iter().map(BranchLayer::part).collect())
     }
@@ -123,11 +123,11 @@ impl ResidualBranch {
 }
 
 impl BranchLayer {
-    fn part(&self) -> Part {
+    fn part(&self) -> UnitPart {
         match self {
             BranchLayer::Conv(conv) => convolution_part(conv),
-            BranchLayer::Norm(norm) => Part::Norm(norm.kind()),
-            BranchLayer::Relu => Part::Relu,
+            BranchLayer::Norm(norm) => UnitPart::Norm(norm.kind()),
+            BranchLayer::Relu => UnitPart::Relu,
         }
     }
 }

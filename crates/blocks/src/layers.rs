@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use resnet_ops::{BatchNorm, Conv2d, ConvConfig, Graph, GroupNorm, GroupNormConfig, Layer, Value, module_t};
 
 use crate::config::{Filters, NormKind, UnitConfig};
-use crate::outline::Part;
+use crate::outline::UnitPart;
 
 /// The eps that is added to a filter's variance to standardise it, as in BiT.
 const FILTER_EPS: f64 = 1e-8;
@@ -96,7 +96,7 @@ pub fn convolution(
 }
 
 /// A convolution as a picture shows it.
-pub(crate) fn convolution_part(conv: &Conv2d) -> Part {
+pub(crate) fn convolution_part(conv: &Conv2d) -> UnitPart {
     let ConvConfig { kernel, stride, .. } = conv.config();
-    Part::Convolution { kernel, stride, out_channels: conv.out_channels() }
+    UnitPart::Convolution { kernel, stride, out_channels: conv.out_channels() }
 }

@@ -4,6 +4,10 @@
 //! branch, `f` what follows the addition. All units are [`resnet_ops::Layer`]s: run alone, a unit is one
 //! candle node, and a whole network of them is one node as well.
 //!
+//! Everything runs on the CPU in f32. Build with `--release`, or set `opt-level = 3` for
+//! `[profile.dev.package."*"]`: without optimisation the kernels are slow. Tensors are those of candle 0.11,
+//! re-exported as `resnet_ops::candle_core`.
+//!
 //! This crate knows no network: neither stems nor heads, neither names of models nor checkpoints.
 //!
 //! | file | what it holds |
@@ -50,7 +54,7 @@ mod shortcut;
 mod units;
 
 pub use config::{Branch, Filters, Names, NormKind, ShapeChange, StridePlace, UnitConfig};
-pub use outline::{Part, UnitOutline};
+pub use outline::{UnitOutline, UnitPart};
 pub use placement::{BranchElement, Placement, PlacementOrder, ShortcutInput};
 pub use residual_unit::ResidualUnit;
 pub use shortcut::Shortcut;

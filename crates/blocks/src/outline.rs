@@ -5,7 +5,7 @@ use crate::placement::ShortcutInput;
 
 /// One operation of a unit: a box of the paper's figures 1, 2 and 4.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Part {
+pub enum UnitPart {
     /// A convolution of `kernel` x `kernel`, "weight" in the paper's figures.
     Convolution {
         /// Height and width of a filter.
@@ -43,15 +43,15 @@ pub enum Part {
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitOutline {
     /// Before the first weight layer: the pre-activation, or nothing.
-    pub pre_activation: Vec<Part>,
+    pub pre_activation: Vec<UnitPart>,
     /// The residual branch from its first weight layer to the addition, with what the shortcut asks of it.
-    pub branch: Vec<Part>,
+    pub branch: Vec<UnitPart>,
     /// The shortcut up to the addition.
-    pub shortcut: Vec<Part>,
+    pub shortcut: Vec<UnitPart>,
     /// Where the shortcut starts: before or behind the pre-activation.
     pub shortcut_input: ShortcutInput,
     /// The convolution from which the gates are computed; it reads what the shortcut reads.
-    pub gate: Option<Part>,
+    pub gate: Option<UnitPart>,
     /// What follows the addition: `f` of equation (2).
-    pub after_addition: Vec<Part>,
+    pub after_addition: Vec<UnitPart>,
 }

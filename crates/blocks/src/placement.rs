@@ -2,7 +2,8 @@
 
 use BranchElement::{Conv, Norm, Relu};
 
-/// The places of norm and ReLU around a unit's weight layers, figure 4. The table is this file's `FIGURE_4`.
+/// The places of norm and ReLU around a unit's weight layers, figure 4: each variant's elements from top to
+/// bottom, for branches of two weight layers.
 ///
 /// Errors are table 2's, on CIFAR-10.
 ///
@@ -15,15 +16,15 @@ use BranchElement::{Conv, Norm, Relu};
 /// | (e) full pre-activation | 6.37 | 5.46 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
-    /// Figure 4(a).
+    /// Figure 4(a): conv, BN, ReLU, conv, BN; the addition; ReLU.
     Original,
-    /// Figure 4(b).
+    /// Figure 4(b): conv, BN, ReLU, conv; the addition; BN, ReLU.
     BnAfterAddition,
-    /// Figure 4(c).
+    /// Figure 4(c): conv, BN, ReLU, conv, BN, ReLU; the addition.
     ReluBeforeAddition,
-    /// Figure 4(d).
+    /// Figure 4(d): ReLU, conv, BN, ReLU, conv, BN; the addition.
     ReluOnlyPreActivation,
-    /// Figure 4(e), the paper's proposal.
+    /// Figure 4(e), the paper's proposal: BN, ReLU, conv, BN, ReLU, conv; the addition.
     FullPreActivation,
 }
 

@@ -47,8 +47,10 @@ impl ResidualUnit {
     /// or from the activated signal if the shortcut is a convolution.
     ///
     /// Parameters: `conv1.weight`, `bn1.*`, `conv2.weight`, `bn2.*` (`conv3.weight`, `bn3.*`), or `norm1.*`
-    /// etc. with timm's names; `downsample.0.weight`, `downsample.1.*` or `downsample.conv.weight` of a
-    /// projection; `gate.weight`, `gate.bias`; `shortcut.weight`, `shortcut_bn.*`.
+    /// etc. with timm's names; `downsample.0.weight`, `downsample.1.*` of a projection, one number higher of
+    /// a pooled one (`downsample.1.weight`, `downsample.2.*`), or `downsample.conv.weight`,
+    /// `downsample.norm.*` with timm's names; `gate.weight`, `gate.bias`; `shortcut.weight`, `shortcut_bn.*`,
+    /// or `shortcut_norm.*` with timm's names.
     ///
     /// # Errors
     /// If a parameter is missing or has another shape, `config` breaks a rule of [`UnitConfig`], or a ratio
@@ -87,14 +89,14 @@ impl ResidualUnit {
     /// ```
     /// # use candle_core::{DType, Device};
     /// # use candle_nn::VarBuilder;
-    /// use resnet_blocks::{Part, Placement, ResidualUnit, Shortcut, UnitConfig};
+    /// use resnet_blocks::{Placement, ResidualUnit, Shortcut, UnitConfig, UnitPart};
     ///
     /// # fn main() -> candle_core::Result<()> {
     /// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
     /// let halving = Shortcut::ConstantScaling { shortcut: 0.5, branch: 0.5 };
     /// let unit = ResidualUnit::new(UnitConfig::basic(16, 16, 1), Placement::Original, halving, vb)?;
-    /// assert_eq!(unit.outline().shortcut, [Part::Scale(0.5)]);
-    /// assert_eq!(unit.outline().after_addition, [Part::Relu]);
+    /// assert_eq!(unit.outline().shortcut, [UnitPart::Scale(0.5)]);
+    /// assert_eq!(unit.outline().after_addition, [UnitPart::Relu]);
     /// # Ok(())
     /// # }
     /// ```

@@ -6,7 +6,7 @@ use resnet_ops::{Conv2d, ConvConfig, Draws, Dropout, Gate, Graph, Layer, Value, 
 
 use crate::config::{ShapeChange, UnitConfig};
 use crate::layers::{NormLayer, convolution, convolution_part};
-use crate::outline::Part;
+use crate::outline::UnitPart;
 use crate::placement::Placement;
 
 /// What the shortcut does to the signal, figure 2. Where a unit changes the shape, [`ShapeChange`] first
@@ -135,38 +135,38 @@ impl ShortcutPath {
     }
 
     /// The operations on the shortcut.
-    pub(crate) fn parts(&self) -> Vec<Part> {
+    pub(crate) fn parts(&self) -> Vec<UnitPart> {
         let mut parts = match &self.change {
             Change::None => vec![],
             Change::ZeroPadding(ZeroPadConfig { out_channels, stride }) => {
-                vec![Part::ZeroPadding { stride: *stride, out_channels: *out_channels }]
+                vec![UnitPart::ZeroPadding { stride: *stride, out_channels: *out_channels }]
             }
             Change::Convolution { pool, conv, norm } => {
-                let pool = (*pool == ProjectionPool::Average2x2).then_some(Part::AveragePool2x2);
-                let norm = norm.as_ref().map(|norm| Part::Norm(norm.kind()));
+                let pool = (*pool == ProjectionPool::Average2x2).then_some(UnitPart::AveragePool2x2);
+                let norm = norm.as_ref().map(|norm| UnitPart::Norm(norm.kind()));
                 [pool, Some(convolution_part(conv)), norm].into_iter().flatten().collect()
             }
         };
         parts.extend(match &self.effect {
             Effect::None => None,
-            Effect::Scaling { shortcut, .. } => (*shortcut != 1.0).then_some(Part::Scale(*shortcut)),
-            Effect::ExclusiveGating(_) | Effect::ShortcutOnlyGating(_) => Some(Part::CarryGate),
-            Effect::Dropout(dropout) => Some(Part::Dropout(dropout.ratio())),
+            Effect::Scaling { shortcut, .. } => (*shortcut != 1.0).then_some(UnitPart::Scale(*shortcut)),
+            Effect::ExclusiveGating(_) | Effect::ShortcutOnlyGating(_) => Some(UnitPart::CarryGate),
+            Effect::Dropout(dropout) => Some(UnitPart::Dropout(dropout.ratio())),
         });
         parts
     }
 
     /// The factor or gate that comes with the shortcut and acts on the residual branch.
-    pub(crate) fn branch_part(&self) -> Option<Part> {
+    pub(crate) fn branch_part(&self) -> Option<UnitPart> {
         match &self.effect {
-            Effect::Scaling { branch, .. } => (*branch != 1.0).then_some(Part::Scale(*branch)),
-            Effect::ExclusiveGating(_) => Some(Part::TransformGate),
+            Effect::Scaling { branch, .. } => (*branch != 1.0).then_some(UnitPart::Scale(*branch)),
+            Effect::ExclusiveGating(_) => Some(UnitPart::TransformGate),
             Effect::None | Effect::ShortcutOnlyGating(_) | Effect::Dropout(_) => None,
         }
     }
 
     /// The convolution that the gates are computed from.
-    pub(crate) fn gate_part(&self) -> Option<Part> {
+    pub(crate) fn gate_part(&self) -> Option<UnitPart> {
         match &self.effect {
             Effect::ExclusiveGating(gate) | Effect::ShortcutOnlyGating(gate) => Some(convolution_part(gate)),
             Effect::None | Effect::Scaling { .. } | Effect::Dropout(_) => None,

@@ -1,22 +1,4 @@
 //! `Metadata`: a checkpoint's description of itself, as strings in the safetensors header.
-//!
-//! | key | value |
-//! |---|---|
-//! | `format_version` | `1`; without it, the other keys belong to another program and are not read |
-//! | `producer` | the program that wrote the file, such as `resnet-models 0.1.0` |
-//! | `format` | `pt`, as other readers expect: shapes and names are PyTorch's |
-//! | `model` | the registry's name, such as `resnet20-v2` |
-//! | `classes` | names of the classes, a JSON list of strings |
-//! | `input` | input of the network, a JSON list `[3, height, width]` |
-//! | `resize` | the shorter side of an image after resizing, in pixels |
-//! | `interpolation` | how images are resized: `bilinear` or `bicubic` |
-//! | `crop` | side of the square that is cropped from the centre, in pixels |
-//! | `mean`, `std` | subtracted from `byte / 255`, and divisor of the difference; JSON lists of 3 numbers |
-//! | `recipe` | the recipe of the training, as TOML |
-//! | `metrics` | measured scores, as JSON |
-//!
-//! The keys from `input` to `std` come together or not at all. Recipe and metrics are opaque here, and keys
-//! that are not listed are kept as they are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,12 +10,30 @@ use crate::text::clip;
 
 /// The version of this list of keys.
 const FORMAT_VERSION: &str = "1";
-/// The keys of the table but those of [`Preprocessing`].
+/// The keys of the table of [`Metadata`] but those of [`Preprocessing`].
 const OURS: [&str; 7] = ["format_version", "producer", "format", "model", "classes", "recipe", "metrics"];
 /// The longest side of an image that is accepted, so that a file cannot claim memory for a larger one.
 const LONGEST_SIDE: usize = 8192;
 
-/// A checkpoint's description of itself; any field may be absent.
+/// A checkpoint's description of itself, as strings in the safetensors header; any field may be absent.
+///
+/// | key | value |
+/// |---|---|
+/// | `format_version` | `1`; without it, the other keys belong to another program and are not read |
+/// | `producer` | the program that wrote the file, such as `resnet-models 0.1.0` |
+/// | `format` | `pt`, as other readers expect: shapes and names are PyTorch's |
+/// | `model` | the registry's name, such as `resnet20-v2` |
+/// | `classes` | names of the classes, a JSON list of strings |
+/// | `input` | input of the network, a JSON list `[3, height, width]` |
+/// | `resize` | the shorter side of an image after resizing, in pixels |
+/// | `interpolation` | how images are resized: `bilinear` or `bicubic` |
+/// | `crop` | side of the square that is cropped from the centre, in pixels |
+/// | `mean`, `std` | subtracted from `byte / 255`, and divisor of the difference; JSON lists of 3 numbers |
+/// | `recipe` | the recipe of the training, as TOML |
+/// | `metrics` | measured scores, as JSON |
+///
+/// The keys from `input` to `std` come together or not at all. Recipe and metrics are opaque here, and keys
+/// that are not listed are kept as they are.
 ///
 /// ```
 /// use resnet_checkpoint::{Resampling, Metadata, Preprocessing};
@@ -102,6 +102,7 @@ pub enum Resampling {
 
 /// Why metadata cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Fault {
     /// A malformed value.
     #[error(
@@ -132,7 +133,8 @@ impl Metadata {
     /// them go to [`Metadata::other`].
     ///
     /// # Errors
-    /// If a value has another form than the module's table says, or preprocessing is described in part.
+    /// If a value has another form than the table of [`Metadata`] says, or preprocessing is described in
+    /// part.
     pub fn parse(strings: &BTreeMap<String, String>) -> Result<Self, Fault> {
         let mut other = strings.clone();
         let Some(version) = other.remove("format_version") else {
@@ -159,8 +161,9 @@ impl Metadata {
         })
     }
 
-    /// The strings for a header. Keys of the module's table in [`Metadata::other`] are left out: there they
-    /// belong to another program, and beside this `format_version` they would be mistaken for ours.
+    /// The strings for a header. Keys of the table of [`Metadata`] that are in [`Metadata::other`] are left
+    /// out: there they belong to another program, and beside this `format_version` they would be mistaken for
+    /// ours.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let mut strings = self.other.clone();
         strings

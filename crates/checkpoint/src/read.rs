@@ -24,7 +24,8 @@ const LARGEST_FILE: u64 = 16 << 30;
 /// # Errors
 /// If the file can't be read, is of another format, damaged or larger than 16 GiB, has no floating-point
 /// weights, several sets without a usual one, or not those that are asked for.
-pub fn read(path: &Path, weights: &Weights) -> Result<Contents, Error> {
+pub fn read(path: impl AsRef<Path>, weights: &Weights) -> Result<Contents, Error> {
+    let path = path.as_ref();
     let (reader, len) = open(path)?;
     parse(path, reader, len, weights)
 }
@@ -74,11 +75,13 @@ pub fn read_training(path: &Path) -> Result<TrainingCheckpoint, Error> {
 fn open(path: &Path) -> Result<(BufReader<File>, u64), Error> {
     let failed = |cause| Error::Read { path: path.to_owned(), cause };
     // Checked before opening, since opening a named pipe waits for its other end.
-    let about = std::fs::metadata(path).map_err(failed)?;
-    if !about.is_file() {
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Error::NotAFile { path: path.to_owned() });
     }
-    Ok((BufReader::new(File::open(path).map_err(failed)?), about.len()))
+    let file = File::open(path).map_err(failed)?;
+    // Of this very file: a training may have replaced the one of before.
+    let len = file.metadata().map_err(failed)?.len();
+    Ok((BufReader::new(file), len))
 }
 
 /// Reads `len` bytes; `path` is for messages.

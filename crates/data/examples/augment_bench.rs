@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("give a folder of images")?;
     let mut paths = Vec::new();
     walk(Path::new(&folder), &mut paths)?;
-    let files = paths.iter().map(|path| read_image(path)).collect::<Result<Vec<_>, _>>()?;
+    let files = paths.iter().map(read_image).collect::<Result<Vec<_>, _>>()?;
 
     let mut decode = |epoch: u64| -> Result<(), resnet_data::Error> {
         for file in &files {
@@ -112,7 +112,7 @@ impl Packed {
 /// Work on all images, given the pass's number.
 type Pass<'a> = &'a mut dyn FnMut(u64) -> Result<(), resnet_data::Error>;
 
-/// Measures some kinds of work in turns.
+/// Measures some kinds of work, alternating.
 fn report(images: usize, work: &mut [(&str, Pass<'_>)]) -> Result<(), resnet_data::Error> {
     let mut rates = vec![Vec::new(); work.len()];
     for epoch in 0..PASSES as u64 {

@@ -14,7 +14,7 @@ pub enum DataKind {
     Cifar10,
     /// CIFAR-100 with its fine labels: 50,000 + 10,000 images of 32 x 32 in 100 classes.
     Cifar100,
-    /// The built-in drawn shapes, [`generated::shapes`](crate::generated::shapes).
+    /// The built-in generated shapes, [`generated::shapes`](crate::generated::shapes).
     Generated,
 }
 
@@ -105,8 +105,8 @@ impl HeldOut {
     }
 
     /// Height and width of every image, in pixels.
-    pub fn size(&self) -> (usize, usize) {
-        (self.set.height(), self.set.width())
+    pub fn size(&self) -> [usize; 2] {
+        [self.set.height(), self.set.width()]
     }
 }
 

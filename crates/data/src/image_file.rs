@@ -20,11 +20,12 @@ const MEND: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF image";
 /// If the file cannot be read, has more than [`MAX_FILE_BYTES`] or cannot be decoded.
 ///
 /// ```no_run
-/// let image = resnet_data::decode_image("cat.jpg".as_ref())?;
+/// let image = resnet_data::decode_image("cat.jpg")?;
 /// assert_eq!(image.pixels.len(), image.height * image.width * 3);
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
-pub fn decode_image(path: &Path) -> Result<Image, Error> {
+pub fn decode_image(path: impl AsRef<Path>) -> Result<Image, Error> {
+    let path = path.as_ref();
     Ok(image::decode_bytes(&read_image(path)?, &names::shown(path))?)
 }
 
@@ -32,8 +33,8 @@ pub fn decode_image(path: &Path) -> Result<Image, Error> {
 ///
 /// # Errors
 /// If it cannot be read, is no file or has more than [`MAX_FILE_BYTES`].
-pub fn read_image(path: &Path) -> Result<Vec<u8>, Error> {
-    read_bounded(path, MAX_FILE_BYTES, MEND)
+pub fn read_image(path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
+    read_bounded(path.as_ref(), MAX_FILE_BYTES, MEND)
 }
 
 /// The bytes of a file. Anything else, such as a pipe, is refused, and so is a file of more than `limit`

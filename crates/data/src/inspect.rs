@@ -1,7 +1,5 @@
 //! `inspect`: what a data set in files holds, and some of its images as training sees them.
 
-use std::fs::{self, File};
-use std::io;
 use std::path::Path;
 
 use resnet_vision::image::PngMark;
@@ -68,7 +66,7 @@ impl Triple {
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
 ///
-/// let set = open_files("/data/imagenet".as_ref(), &OpenFiles::default())?;
+/// let set = open_files("/data/imagenet", &OpenFiles::default())?;
 /// for split in resnet_data::inspect(&set) {
 ///     println!("{}: {} images, {} bytes", split.role.name(), split.images, split.bytes);
 /// }
@@ -140,23 +138,15 @@ pub fn contact_sheet(source: &dyn Source, seed: u64) -> Result<Image, Error> {
 }
 
 /// Writes a [`contact_sheet`] to the PNG file `file`, whole or not at all. An earlier sheet, which has a mark
-/// of its own, is replaced; any other file is left, so that nobody's picture is lost by a wrong name.
+/// of its own, is replaced; any other file is left, so that nobody's picture is lost by a wrong name. Devices
+/// and pipes are written to.
 ///
 /// # Errors
-/// If another file is there, if one of the images cannot be read or decoded, or if the operating system
-/// refuses to write.
+/// If another file or a link to nowhere is there, if one of the images cannot be read or decoded, or if the
+/// operating system refuses to write.
 pub fn write_contact_sheet(source: &dyn Source, seed: u64, file: &Path) -> Result<(), Error> {
     let failed = |cause| Error::write("write the contact sheet", file, cause);
-    // A device or a pipe takes what is written, and loses nothing.
-    if fs::metadata(file).is_ok_and(|there| there.is_file()) && !is_marked(file) {
-        let cause = "it exists already and is no contact sheet; name another file, or remove this one";
-        return Err(failed(io::Error::new(io::ErrorKind::AlreadyExists, cause)));
-    }
+    resnet_files::may_replace(file, "contact sheet", |there| MARK.is_in(there)).map_err(failed)?;
     let png = MARK.encode(&contact_sheet(source, seed)?)?;
     resnet_files::write_whole(file, |out| out.write_all(&png)).map_err(failed)
-}
-
-/// Whether the file has the mark of a contact sheet.
-fn is_marked(file: &Path) -> bool {
-    File::open(file).is_ok_and(|file| MARK.is_in(file))
 }

@@ -3,7 +3,7 @@
 //! | module or file | what it is for |
 //! |---|---|
 //! | [`contents`] (`recognise.rs`) | what a folder or file holds, told without reading the data |
-//! | [`open_dir`], [`open_test`] (`open.rs`, [`cifar`]) | CIFAR-10 and CIFAR-100, read into memory |
+//! | [`open_cifar`], [`open_cifar_test`] (`open.rs`, [`cifar`]) | CIFAR-10 and CIFAR-100, read into memory |
 //! | [`sources`] | images that stay in files: class folders, tar shards, parquet files, packed pixels |
 //! | `hub/` | `download` and `HubDataset`: data sets of the Hugging Face hub (feature `hub`) |
 //! | [`generated`] | a data set that is drawn, where there is neither file nor network |
@@ -18,6 +18,8 @@
 //! | [`find_images()`], [`read_image`], [`decode_image`] (`image_file.rs`) | images in files of their own |
 //! | [`imagenet`] | the thousand classes of ImageNet |
 //! | [`Fingerprint`], [`Error`] | whether data have changed; what can go wrong |
+//!
+//! Features, both on by default: `parquet`, and `hub`, which needs it.
 //!
 //! Batches are the same to the bit whatever the number of threads, and wherever a run was interrupted.
 //!
@@ -82,7 +84,7 @@ pub use image_file::{MAX_FILE_BYTES, decode_image, read_image};
 pub use image_set::ImageSet;
 pub use inspect::{Inspection, Triple, contact_sheet, inspect, write_contact_sheet};
 pub use loader_config::{LastBatch, LoaderConfig, Order, Rank};
-pub use open::{open_dir, open_test};
+pub use open::{open_cifar, open_cifar_test};
 pub use prefetch::Prefetch;
 pub use recognise::{Contents, contents, layout_of};
 pub use resnet_formats::{Error as FileError, Fingerprint, names};

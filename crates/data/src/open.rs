@@ -1,4 +1,4 @@
-//! `open_dir` and `open_test`: CIFAR read from a folder or file into memory.
+//! `open_cifar` and `open_cifar_test`: CIFAR-10 and CIFAR-100 read from a folder or file into memory.
 
 use std::path::Path;
 
@@ -6,7 +6,9 @@ use crate::cifar::find::Place;
 use crate::cifar::{self, Needed};
 use crate::{DataKind, Dataset, Error};
 
-/// Opens the data set in `dir`, recognised by the files it holds.
+/// Reads CIFAR-10 or CIFAR-100 in `dir` into memory, recognised by the files it holds. Class folders, shards
+/// and tables are opened by [`open_files`](crate::sources::open_files); [`contents`](crate::contents) tells
+/// which.
 ///
 /// `dir` is the folder of the files, its parent, or a file:
 /// - binary CIFAR: `data_batch_1.bin` ... `data_batch_5.bin`, `test_batch.bin`, or `train.bin`, `test.bin`;
@@ -24,33 +26,33 @@ use crate::{DataKind, Dataset, Error};
 /// or corrupt, or if a label is out of range.
 ///
 /// ```no_run
-/// let data = resnet_data::open_dir("cifar-10-batches-bin".as_ref(), None)?;
+/// let data = resnet_data::open_cifar("cifar-10-batches-bin", None)?;
 /// assert_eq!((data.name.as_str(), data.train.len(), data.test.len()), ("cifar10", 50_000, 10_000));
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
-pub fn open_dir(dir: &Path, kind: Option<DataKind>) -> Result<Dataset, Error> {
-    open(dir, kind, Needed::All)
+pub fn open_cifar(dir: impl AsRef<Path>, kind: Option<DataKind>) -> Result<Dataset, Error> {
+    open(dir.as_ref(), kind, Needed::All)
 }
 
-/// Opens only the test images of the data set in `dir`; the files of training images may be missing. `train`
-/// of the result is empty.
+/// Reads only the test images of CIFAR-10 or CIFAR-100 in `dir`; the files of training images may be missing.
+/// `train` of the result is empty.
 ///
 /// # Errors
-/// As [`open_dir`], except for missing or damaged files of training images.
+/// As [`open_cifar`], except for missing or damaged files of training images.
 ///
 /// ```no_run
-/// let data = resnet_data::open_test("cifar-10-batches-py/test_batch".as_ref(), None)?;
+/// let data = resnet_data::open_cifar_test("cifar-10-batches-py/test_batch", None)?;
 /// assert_eq!((data.train.len(), data.test.len()), (0, 10_000));
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
-pub fn open_test(dir: &Path, kind: Option<DataKind>) -> Result<Dataset, Error> {
-    open(dir, kind, Needed::Test)
+pub fn open_cifar_test(dir: impl AsRef<Path>, kind: Option<DataKind>) -> Result<Dataset, Error> {
+    open(dir.as_ref(), kind, Needed::Test)
 }
 
 fn open(dir: &Path, kind: Option<DataKind>, needed: Needed) -> Result<Dataset, Error> {
     if kind == Some(DataKind::Generated) {
         return Err(Error::Invalid(format!(
-            "the generated data set is drawn, not read; leave out the folder {}",
+            "the generated data set is not read from files; leave out the folder {}",
             dir.display()
         )));
     }

@@ -8,7 +8,7 @@ use crate::{DataKind, Error, cifar};
 /// What a folder or file holds, and so which function opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
-    /// CIFAR in any of its forms, which [`open_dir`](crate::open_dir) reads into memory.
+    /// CIFAR in any of its forms, which [`open_cifar`](crate::open_cifar) reads into memory.
     Cifar(DataKind),
     /// Images that stay in files, for [`open_files`](crate::sources::open_files).
     Files(Layout),
@@ -17,7 +17,7 @@ pub enum Contents {
         /// The file names looked for.
         wanted: String,
     },
-    /// CIFAR-10 and CIFAR-100; [`open_dir`](crate::open_dir) takes the one that is asked for.
+    /// CIFAR-10 and CIFAR-100; [`open_cifar`](crate::open_cifar) takes the one that is asked for.
     Ambiguous {
         /// Which ones, separated by commas.
         found: String,

@@ -54,7 +54,7 @@ pub fn broken_samples(index: &Index, broken: &[Broken]) -> Vec<BrokenSample> {
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
 ///
-/// let set = open_files("/data/imagenet".as_ref(), &OpenFiles::default())?;
+/// let set = open_files("/data/imagenet", &OpenFiles::default())?;
 /// let verified = resnet_data::verify(&set, |done| eprintln!("{done} images"));
 /// std::fs::write("broken.txt", verified.skip_list())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -6,7 +6,7 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use resnet_data::{Contents, DataKind, Error, contents, open_dir};
+use resnet_data::{Contents, DataKind, Error, contents, open_cifar};
 
 use self::parquet_files::{Row, png, write};
 
@@ -28,7 +28,7 @@ fn rows(count: usize) -> Vec<Row> {
 /// The message for a training file of these bytes.
 fn refusal(train: &[u8]) -> String {
     let folder = folder(train, &write("label", &rows(1)));
-    open_dir(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string()
+    open_cifar(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string()
 }
 
 #[test]
@@ -36,8 +36,8 @@ fn rows_are_read_over_row_groups_and_files() {
     let folder = folder(&write("label", &rows(20)), &write("label", &rows(5)));
     let second = folder.path().join("train-00001-of-00002.parquet");
     fs::write(second, write("label", &[Row::of(77, 3)])).unwrap();
-    assert_eq!(open_dir(folder.path(), None).unwrap().name, DataKind::Cifar10.name());
-    let data = open_dir(folder.path(), Some(DataKind::Cifar10)).unwrap();
+    assert_eq!(open_cifar(folder.path(), None).unwrap().name, DataKind::Cifar10.name());
+    let data = open_cifar(folder.path(), Some(DataKind::Cifar10)).unwrap();
     assert_eq!((data.train.len(), data.test.len(), data.train.classes()[1].as_str()), (21, 5, "automobile"));
     assert_eq!((data.train.label(13), data.train.label(20)), (3, 3));
     let image = data.train.image(13);
@@ -49,8 +49,8 @@ fn rows_are_read_over_row_groups_and_files() {
 fn cifar100_uses_its_fine_labels() {
     let rows = [Row::of(1, 99), Row::of(2, 0)];
     let folder = folder(&write("fine_label", &rows), &write("fine_label", &rows));
-    assert_eq!(open_dir(folder.path(), None).unwrap().name, DataKind::Cifar100.name());
-    let data = open_dir(folder.path(), Some(DataKind::Cifar100)).unwrap();
+    assert_eq!(open_cifar(folder.path(), None).unwrap().name, DataKind::Cifar100.name());
+    let data = open_cifar(folder.path(), Some(DataKind::Cifar100)).unwrap();
     assert_eq!((data.train.labels(), data.train.classes().len()), (&[99, 0][..], 100));
 }
 
@@ -58,7 +58,7 @@ fn cifar100_uses_its_fine_labels() {
 fn images_of_another_size_are_another_data_set() {
     let row = Row { png: Some(png(64, 64, 0)), label: Some(1) };
     let folder = folder(&write("label", std::slice::from_ref(&row)), &write("label", &[row]));
-    let told = open_dir(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
+    let told = open_cifar(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
     assert!(told.contains("columns and images of cifar10") && told.contains("32 x 32"), "{told}");
     let found = contents(folder.path(), None).unwrap();
     assert!(matches!(found, Contents::Files(layout) if layout.name() == "parquet files"), "{found:?}");
@@ -95,13 +95,13 @@ fn nulls_labels_and_images_that_do_not_fit_are_named_by_row() {
 fn both_parts_are_needed() {
     let folder = folder(&write("label", &rows(1)), &write("label", &rows(1)));
     fs::remove_file(folder.path().join("test-00000-of-00001.parquet")).unwrap();
-    let message = open_dir(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
+    let message = open_cifar(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
     assert!(message.contains("lacks test-*.parquet"), "{message}");
 }
 
 fn try_reading(bytes: &[u8]) -> Result<(), Error> {
     let folder = folder(bytes, &write("label", &rows(1)));
-    open_dir(folder.path(), Some(DataKind::Cifar10)).map(drop)
+    open_cifar(folder.path(), Some(DataKind::Cifar10)).map(drop)
 }
 
 proptest! {
@@ -134,7 +134,7 @@ proptest! {
 #[test]
 fn a_file_without_the_column_of_labels_is_named() {
     let folder = folder(&write("label", &rows(2)), &write("labels", &rows(2)));
-    let message = open_dir(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
+    let message = open_cifar(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string();
     let words = ["test-00000-of-00001.parquet", "no column `label`"];
     assert!(words.iter().all(|word| message.contains(word)), "{message}");
     let of_other_columns = refusal(&write("labels", &rows(2)));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use resnet_data::{DataKind, Dataset, ImageSet, open_dir, open_test};
+use resnet_data::{DataKind, Dataset, ImageSet, open_cifar, open_cifar_test};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cifar-python")
@@ -59,12 +59,12 @@ fn cifar10_for_python_is_read_from_its_folder_its_parent_a_file_and_its_archive(
         archives.path().join("cifar-10-python.tar.gz"),
         renamed.path().join("mine.tgz"),
     ] {
-        assert_ten(&open_dir(&path, None).unwrap());
-        assert!(open_dir(&path, Some(DataKind::Cifar100)).is_err());
+        assert_ten(&open_cifar(&path, None).unwrap());
+        assert!(open_cifar(&path, Some(DataKind::Cifar100)).is_err());
     }
     // Its parent has CIFAR-100 as well.
-    assert_ten(&open_dir(&fixtures(), Some(DataKind::Cifar10)).unwrap());
-    assert!(open_dir(&fixtures(), None).unwrap_err().to_string().contains("cifar10, cifar100"));
+    assert_ten(&open_cifar(fixtures(), Some(DataKind::Cifar10)).unwrap());
+    assert!(open_cifar(fixtures(), None).unwrap_err().to_string().contains("cifar10, cifar100"));
 }
 
 #[test]
@@ -72,14 +72,14 @@ fn cifar100_for_python_has_fine_labels_and_the_names_of_its_meta() {
     let archives = tempfile::tempdir().unwrap();
     archive(&archives.path().join("cifar-100-python.tar.gz"), "cifar-100-python");
     for path in [&fixtures().join("cifar-100-python"), archives.path(), &fixtures()] {
-        let data = open_dir(path, Some(DataKind::Cifar100)).unwrap();
+        let data = open_cifar(path, Some(DataKind::Cifar100)).unwrap();
         assert_eq!((data.name.as_str(), data.train.labels()), ("cifar100", &[19, 29, 99][..]));
         assert_eq!((data.test.read().labels(), data.test.classes()[49].as_str()), (&[49, 0][..], "fine 49"));
         assert!((0..3).all(|i| data.train.image(i) == pixels(7, i)));
     }
     // Without it the names are the known ones.
     let bare = copies("cifar-100-python", &["train", "test"]);
-    assert_eq!(open_dir(bare.path(), None).unwrap().train.classes()[99], "worm");
+    assert_eq!(open_cifar(bare.path(), None).unwrap().train.classes()[99], "worm");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn each_protocol_and_order_of_python_3_gives_the_same_images() {
     for form in names {
         let folder = tempfile::tempdir().unwrap();
         fs::copy(&form, folder.path().join("test_batch")).unwrap();
-        let data = open_test(folder.path(), None).unwrap();
+        let data = open_cifar_test(folder.path(), None).unwrap();
         let test = data.test.read();
         assert_eq!((data.train.len(), test.labels()), (0, &[3, 8][..]), "{}", form.display());
         assert!((0..2).all(|i| test.image(i) == pixels(1, i)), "{}", form.display());
@@ -102,37 +102,37 @@ fn each_protocol_and_order_of_python_3_gives_the_same_images() {
 fn test_files_alone_can_be_evaluated_and_not_trained_on() {
     let ten = copies("cifar-10-batches-py", &["test_batch", "batches.meta"]);
     for path in [ten.path(), &ten.path().join("test_batch")] {
-        let data = open_test(path, None).unwrap();
+        let data = open_cifar_test(path, None).unwrap();
         assert!(data.train.is_empty());
         assert_ten_test(data.test.read());
-        let message = open_dir(path, None).unwrap_err().to_string();
+        let message = open_cifar(path, None).unwrap_err().to_string();
         assert!(message.contains("lacks data_batch_1, which CIFAR-10 in Python's form needs"), "{message}");
     }
     let hundred = copies("cifar-100-python", &["test"]);
-    assert_eq!(open_test(hundred.path(), None).unwrap().test.read().labels(), [49, 0]);
+    assert_eq!(open_cifar_test(hundred.path(), None).unwrap().test.read().labels(), [49, 0]);
 
     let binary = tempfile::tempdir().unwrap();
     let record = |label: u8| std::iter::once(label).chain(pixels(6, label.into()));
     fs::write(binary.path().join("test_batch.bin"), (0..2).flat_map(record).collect::<Vec<u8>>()).unwrap();
-    let data = open_test(binary.path(), None).unwrap();
+    let data = open_cifar_test(binary.path(), None).unwrap();
     assert_eq!((data.test.read().labels(), data.test.read().image(1)), (&[0, 1][..], &pixels(6, 1)[..]));
-    assert!(open_dir(binary.path(), None).unwrap_err().to_string().contains("lacks data_batch_1.bin"));
+    assert!(open_cifar(binary.path(), None).unwrap_err().to_string().contains("lacks data_batch_1.bin"));
     // Where all is there, only the test images are read.
-    let whole = open_test(&fixtures().join("cifar-10-batches-py"), None).unwrap();
+    let whole = open_cifar_test(fixtures().join("cifar-10-batches-py"), None).unwrap();
     assert_eq!((whole.train.len(), whole.test.len()), (0, 3));
     let archived = binary.path().join("all.tar.gz");
     archive(&archived, "cifar-10-batches-py");
-    assert_ten_test(open_test(&archived, None).unwrap().test.read());
+    assert_ten_test(open_cifar_test(&archived, None).unwrap().test.read());
     // Training images alone are nothing to evaluate on.
     let train = copies("cifar-100-python", &["train"]);
-    assert!(open_test(train.path(), None).unwrap_err().to_string().contains("lacks test"));
+    assert!(open_cifar_test(train.path(), None).unwrap_err().to_string().contains("lacks test"));
 }
 
 #[test]
 fn the_binary_form_is_preferred_where_both_are_there() {
     let both = copies("cifar-10-batches-py", &["test_batch"]);
     fs::write(both.path().join("test_batch.bin"), [&[4][..], &pixels(9, 9)].concat()).unwrap();
-    assert_eq!(open_test(both.path(), None).unwrap().test.read().labels(), [4]);
+    assert_eq!(open_cifar_test(both.path(), None).unwrap().test.read().labels(), [4]);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn damaged_batches_are_told_and_named() {
     let refusal = |bytes: &[u8]| {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("test_batch"), bytes).unwrap();
-        open_test(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string()
+        open_cifar_test(folder.path(), Some(DataKind::Cifar10)).unwrap_err().to_string()
     };
     let with = |from: &[u8], to: &[u8]| {
         let at = whole.windows(from.len()).position(|window| window == from).unwrap();
@@ -170,6 +170,6 @@ fn damaged_batches_are_told_and_named() {
     }
     let folder = copies("cifar-10-batches-py", &["test_batch"]);
     fs::copy(fixtures().join("cifar-100-python/meta"), folder.path().join("batches.meta")).unwrap();
-    let message = open_test(folder.path(), None).unwrap_err().to_string();
+    let message = open_cifar_test(folder.path(), None).unwrap_err().to_string();
     assert!(message.contains("batches.meta") && message.contains("no list `label_names`"), "{message}");
 }

@@ -83,13 +83,19 @@ fn a_contact_sheet_replaces_another_one_and_no_other_file() {
     let write = |seed, name: &str| write_contact_sheet(&*set.train, seed, &here.path().join(name));
     for seed in [0, 1] {
         write(seed, "sheet.png").unwrap();
-        let written = decode_image(&here.path().join("sheet.png")).unwrap();
+        let written = decode_image(here.path().join("sheet.png")).unwrap();
         assert_eq!(written, contact_sheet(&*set.train, seed).unwrap());
     }
     let mine = fs::read(here.path().join("data/train/dog/0.png")).unwrap();
     let told = write(0, "data/train/dog/0.png").unwrap_err().to_string();
     assert!(told.contains("dog/0.png: it exists already and is no contact sheet"), "{told}");
     assert_eq!(fs::read(here.path().join("data/train/dog/0.png")).unwrap(), mine);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere.png", here.path().join("link.png")).unwrap();
+        assert!(write(0, "link.png").unwrap_err().to_string().contains("link.png: it exists already"));
+        assert!(!here.path().join("nowhere.png").exists());
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn kinds_are_read_as_they_are_written() {
 fn only_reads_of_labels_count() {
     let set = ImageSet::new(vec![0; 24], vec![0, 0], 2, 2, ["a".to_owned()].into()).unwrap();
     let held = HeldOut::new(set);
-    assert_eq!((held.len(), held.size(), held.classes().len(), held.is_empty()), (2, (2, 2), 1, false));
+    assert_eq!((held.len(), held.size(), held.classes().len(), held.is_empty()), (2, [2, 2], 1, false));
     assert_eq!(held.reads(), 0);
     held.read();
     held.read_shared();

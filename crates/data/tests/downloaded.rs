@@ -245,12 +245,12 @@ fn classes_are_numbered_by_the_list_that_is_given() {
     let classes = dir.join("order.txt");
     fs::write(&classes, "n01443537 goldfish\nn00000001 nothing\nn01440764 tench\n").unwrap();
     let options = OpenFiles { classes: Some(classes), ..options(None) };
-    let set = open_files(&dir.join("train.tar"), &options).unwrap();
+    let set = open_files(dir.join("train.tar"), &options).unwrap();
     assert_eq!((set.train.index().labels(), set.classes.len()), (&[0, 0, 0, 2][..], 3));
     val_tar(&dir.join("val.tar"), "");
     fs::write(dir.join("val.txt"), VAL_TXT.replace(" 65", " 2").replace(" 970", " 0").replace(" 230", " 1"))
         .unwrap();
-    let set = open_files(&dir.join("val.tar"), &options).unwrap();
+    let set = open_files(dir.join("val.tar"), &options).unwrap();
     assert_eq!((set.train.index().labels(), set.classes[2].as_str()), (&[2, 0, 1][..], "n01440764"));
 }
 

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use resnet_data::{DataKind, Dataset, Error, download_with};
-use resnet_hub::{Network, Progress, Settings};
+use resnet_hub::{NetworkAccess, Progress, Settings};
 
 use self::parquet_files::{Row, write};
 
@@ -27,7 +27,7 @@ fn download(settings: &Settings, progress: &dyn Progress) -> Result<Dataset, Err
     download_with(settings, DataKind::Cifar10, progress)
 }
 
-fn settings(cache: &Path, network: Network, endpoint: &str) -> Settings {
+fn settings(cache: &Path, network: NetworkAccess, endpoint: &str) -> Settings {
     Settings {
         cache: cache.to_owned(),
         endpoint: endpoint.to_owned(),
@@ -71,7 +71,7 @@ fn a_cache_made_by_hand_is_read_without_a_network() {
     fs::write(repository.join("refs/main"), COMMIT).unwrap();
     fs::write(snapshot.join("train-00000-of-00001.parquet"), parquet(30)).unwrap();
     fs::write(snapshot.join("test-00000-of-00001.parquet"), parquet(10)).unwrap();
-    for network in [Network::Forbidden, Network::Allowed] {
+    for network in [NetworkAccess::Forbidden, NetworkAccess::Allowed] {
         // Nothing listens there: a request would fail.
         let settings = settings(cache.path(), network, "http://127.0.0.1:1");
         let data = download(&settings, &Counter::default()).unwrap();
@@ -83,7 +83,9 @@ fn a_cache_made_by_hand_is_read_without_a_network() {
 #[test]
 fn without_cache_and_network_the_message_says_how_to_get_the_data() {
     let cache = tempfile::tempdir().unwrap();
-    for (network, cause) in [(Network::Forbidden, "HF_HUB_OFFLINE"), (Network::Allowed, "request error")] {
+    for (network, cause) in
+        [(NetworkAccess::Forbidden, "HF_HUB_OFFLINE"), (NetworkAccess::Allowed, "request error")]
+    {
         let settings = settings(cache.path(), network, "http://127.0.0.1:1");
         let message = download(&settings, &Counter::default()).unwrap_err().to_string();
         let folder = cache.path().display().to_string();
@@ -146,7 +148,7 @@ fn a_download_fills_the_cache_and_reports_progress() {
     let bytes: u64 = files.iter().map(|(_, body)| body.len() as u64).sum();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let settings = settings(cache.path(), Network::Allowed, &endpoint);
+    let settings = settings(cache.path(), NetworkAccess::Allowed, &endpoint);
     let counter = Counter::default();
     std::thread::scope(|scope| {
         let server = scope.spawn(|| serve(&listener, 4, &files));
@@ -165,7 +167,7 @@ fn a_download_fills_the_cache_and_reports_progress() {
     assert_eq!(counter.bytes.load(Ordering::Relaxed), bytes);
     assert_eq!(counter.finished.load(Ordering::Relaxed), 2);
     // What was fetched is found again without the server.
-    let offline = Settings { network: Network::Forbidden, ..settings };
+    let offline = Settings { network: NetworkAccess::Forbidden, ..settings };
     assert_eq!(download(&offline, &counter).unwrap().train.len(), 20);
 }
 
@@ -174,7 +176,7 @@ fn a_file_the_hub_does_not_have_is_an_error_with_its_status() {
     let cache = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let settings = settings(cache.path(), Network::Allowed, &endpoint);
+    let settings = settings(cache.path(), NetworkAccess::Allowed, &endpoint);
     std::thread::scope(|scope| {
         scope.spawn(|| serve(&listener, 1, &[]));
         let message = download(&settings, &Counter::default()).unwrap_err().to_string();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use resnet_data::sources::{OpenFiles, Split, open_files};
 use resnet_data::{Error, HubDataset, Wanted};
-use resnet_hub::{Network, NoProgress, Progress, Settings};
+use resnet_hub::{NetworkAccess, NoProgress, Progress, Settings};
 use resnet_testing::hub::{Files, Hub, Ranges, TOKEN};
 
 use self::parquet_files::{Row, write};
@@ -21,11 +21,11 @@ mod parquet_files;
 const FIRST: &str = "0123456789abcdef0123456789abcdef01234567";
 const SECOND: &str = "89abcdef0123456789abcdef0123456701234567";
 
-fn dataset(cache: &Path, hub: &Hub, network: Network, revision: Option<&str>) -> HubDataset {
+fn dataset(cache: &Path, hub: &Hub, network: NetworkAccess, revision: Option<&str>) -> HubDataset {
     HubDataset::with_settings(settings(cache, hub, network), "owner/images", revision).unwrap()
 }
 
-fn settings(cache: &Path, hub: &Hub, network: Network) -> Settings {
+fn settings(cache: &Path, hub: &Hub, network: NetworkAccess) -> Settings {
     let token = Some(TOKEN.to_owned());
     Settings { cache: cache.to_owned(), endpoint: hub.endpoint.clone(), token, network }
 }
@@ -85,7 +85,7 @@ impl Progress for Counter {
 fn a_data_set_is_fetched_once_and_opened_from_the_cache() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, images());
-    let online = dataset(cache.path(), &hub, Network::Allowed, None);
+    let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
     let found = online.files(&Wanted::default()).unwrap();
     let told: Vec<_> = found.files.iter().map(|file| (found.inner_name(file), file.split)).collect();
     let wanted = [
@@ -112,9 +112,10 @@ fn a_data_set_is_fetched_once_and_opened_from_the_cache() {
     assert_eq!(all(&online, &NoProgress).unwrap(), folder);
     assert_eq!(hub.requests(), ["/api/datasets/owner/images/revision/main?blobs=true"]);
     // A commit never changes: nothing at all is asked for.
-    let pinned = dataset(cache.path(), &hub, Network::Allowed, Some(FIRST));
+    let pinned = dataset(cache.path(), &hub, NetworkAccess::Allowed, Some(FIRST));
     assert_eq!(all(&pinned, &NoProgress).unwrap(), folder);
-    assert_eq!(all(&dataset(cache.path(), &hub, Network::Forbidden, None), &NoProgress).unwrap(), folder);
+    let offline = dataset(cache.path(), &hub, NetworkAccess::Forbidden, None);
+    assert_eq!(all(&offline, &NoProgress).unwrap(), folder);
     assert!(hub.requests().is_empty());
 }
 
@@ -123,7 +124,7 @@ fn what_a_lost_connection_left_is_gone_on_with() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, files([("train-0.parquet", parquet("fine_label", 40))]));
     let body = parquet("fine_label", 40);
-    let online = dataset(cache.path(), &hub, Network::Allowed, None);
+    let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
     // Three connections bring a thousand bytes each.
     hub.state().cuts = [1000; 3].into();
     let counter = Counter::default();
@@ -167,7 +168,7 @@ fn what_a_lost_connection_left_is_gone_on_with() {
 fn a_download_with_another_checksum_is_deleted() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, files([("train-0.tar", b"hello\n".to_vec())]));
-    let online = dataset(cache.path(), &hub, Network::Allowed, None);
+    let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
     // As `sha256sum` has it.
     let sum = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
     hub.state().etag = Some(sum);
@@ -186,13 +187,13 @@ fn a_download_with_another_checksum_is_deleted() {
 fn a_connection_that_brings_nothing_is_given_up_and_its_part_kept() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, images());
-    let online = dataset(cache.path(), &hub, Network::Allowed, None);
+    let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
     let found = online.files(&Wanted { splits: vec![Split::Val], config: None }).unwrap();
     // The first try brings 700 bytes; neither it nor the three after it bring more.
     hub.state().cuts = [700, 0, 0, 0].into();
     let told = online.fetch(&found, &NoProgress).unwrap_err().to_string();
     assert!(
-        told.contains("validation-00000-of-00001.parquet") && told.contains("goes on from there"),
+        told.contains("validation-00000-of-00001.parquet") && told.contains("resumes from there"),
         "{told}"
     );
     hub.requests();
@@ -204,7 +205,7 @@ fn a_connection_that_brings_nothing_is_given_up_and_its_part_kept() {
 fn refusals_say_what_to_do() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, images());
-    let online = dataset(cache.path(), &hub, Network::Allowed, None);
+    let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
     let page = format!("accept its terms on {}/datasets/owner/images", hub.endpoint);
     for status in ["401 Unauthorized", "403 Forbidden"] {
         hub.state().refuses = Some(status);
@@ -215,7 +216,7 @@ fn refusals_say_what_to_do() {
     hub.state().refuses = Some("500 Oops");
     refusal(&online, &["500", "start again", "HF_HUB_OFFLINE=1"]);
     hub.state().refuses = None;
-    let absent = dataset(cache.path(), &hub, Network::Allowed, Some("v9"));
+    let absent = dataset(cache.path(), &hub, NetworkAccess::Allowed, Some("v9"));
     refusal(&absent, &["its list of files of owner/images@v9", "404", "check the name"]);
 
     hub.state().lies = 5;
@@ -228,13 +229,12 @@ fn refusals_say_what_to_do() {
     assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1);
     let nobody = Settings {
         endpoint: "http://127.0.0.1:1".to_owned(),
-        ..settings(cache.path(), &hub, Network::Allowed)
+        ..settings(cache.path(), &hub, NetworkAccess::Allowed)
     };
     let nobody = HubDataset::with_settings(nobody, "owner/images", None).unwrap();
     refusal(&nobody, &["its list of files", "HF_HUB_OFFLINE=1"]);
-    assert!(
-        HubDataset::with_settings(settings(cache.path(), &hub, Network::Allowed), "images", None).is_err()
-    );
+    let settings = settings(cache.path(), &hub, NetworkAccess::Allowed);
+    assert!(HubDataset::with_settings(settings, "images", None).is_err());
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn names_that_lead_out_of_the_cache_are_refused() {
         let hub = Hub::start(FIRST, images());
         hub.state().listed = vec![name.to_owned()];
         refusal(
-            &dataset(cache.path(), &hub, Network::Allowed, None),
+            &dataset(cache.path(), &hub, NetworkAccess::Allowed, None),
             &["owner/images cannot be fetched", "has a file called", "which"],
         );
         assert!(hub.requests().iter().all(|path| path.starts_with("/api/")), "nothing was fetched");
@@ -260,9 +260,9 @@ fn two_revisions_share_what_they_have_in_common() {
     let mut second = images();
     second.insert("data/train-00001-of-00002.parquet".to_owned(), parquet("label", 5));
     hub.set("refs/convert/parquet", SECOND, second);
-    let first = all(&dataset(cache.path(), &hub, Network::Allowed, None), &NoProgress).unwrap();
+    let first = all(&dataset(cache.path(), &hub, NetworkAccess::Allowed, None), &NoProgress).unwrap();
     hub.requests();
-    let other = dataset(cache.path(), &hub, Network::Allowed, Some("refs/convert/parquet"));
+    let other = dataset(cache.path(), &hub, NetworkAccess::Allowed, Some("refs/convert/parquet"));
     let second = all(&other, &NoProgress).unwrap();
     let fetched: Vec<String> = hub.requests().into_iter().filter(|path| path.ends_with("bytes=0-")).collect();
     assert_eq!(
@@ -274,7 +274,7 @@ fn two_revisions_share_what_they_have_in_common() {
     // The branch moves on: what is new is fetched, what is old stays.
     let newer = hub.state().revisions[SECOND].1.clone();
     hub.set("main", SECOND, newer);
-    let moved = all(&dataset(cache.path(), &hub, Network::Allowed, None), &NoProgress).unwrap();
+    let moved = all(&dataset(cache.path(), &hub, NetworkAccess::Allowed, None), &NoProgress).unwrap();
     assert_eq!((moved, len(&first)), (second, 31));
 }
 
@@ -282,9 +282,9 @@ fn two_revisions_share_what_they_have_in_common() {
 fn without_a_network_what_is_missing_is_named() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, images());
-    let offline = |revision| dataset(cache.path(), &hub, Network::Forbidden, revision);
+    let offline = |revision| dataset(cache.path(), &hub, NetworkAccess::Forbidden, revision);
     refusal(&offline(None), &["the list of files of main of owner/images", "HF_HUB_OFFLINE is set"]);
-    let online = dataset(cache.path(), &hub, Network::Allowed, None);
+    let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
     online
         .fetch(&online.files(&Wanted { splits: vec![Split::Val], config: None }).unwrap(), &NoProgress)
         .unwrap();

@@ -1,4 +1,4 @@
-//! `open_dir` on folders, archives and parquet files, whole and broken.
+//! `open_cifar` on folders, archives and parquet files, whole and broken.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use resnet_data::{DataKind, Error, open_dir};
+use resnet_data::{DataKind, Error, open_cifar};
 use tempfile::TempDir;
 
 const PIXELS: usize = 3072;
@@ -58,7 +58,7 @@ fn temporary() -> TempDir {
 }
 
 fn message(path: &Path, kind: Option<DataKind>) -> String {
-    open_dir(path, kind).unwrap_err().to_string()
+    open_cifar(path, kind).unwrap_err().to_string()
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn cifar10_from_its_folder_its_parent_one_file_and_its_archive() {
         .map(PathBuf::from)
     {
         for kind in [None, Some(DataKind::Cifar10)] {
-            let data = open_dir(&path, kind).unwrap();
+            let data = open_cifar(&path, kind).unwrap();
             assert_eq!((data.name.as_str(), data.train.len(), data.test.len()), ("cifar10", 20, 3));
             assert_eq!(data.train.labels()[..5], [0, 1, 2, 3, 0]);
             assert_eq!(
@@ -96,7 +96,7 @@ fn cifar100_from_a_folder_and_an_archive() {
     let archive = parent.path().join("x.tar.gz");
     tar_gz(&archive, "cifar-100-binary", &cifar100_files());
     for path in [parent.path(), &archive] {
-        let data = open_dir(path, None).unwrap();
+        let data = open_cifar(path, None).unwrap();
         assert_eq!((data.name.as_str(), data.train.len(), data.test.len()), ("cifar100", 101, 2));
         assert_eq!((data.train.label(99), data.train.classes()[99].as_str()), (99, "worm"));
     }
@@ -108,7 +108,7 @@ fn class_names_are_taken_from_the_folder() {
     write(folder.path(), &cifar10_files());
     let names = folder.path().join("batches.meta.txt");
     fs::write(&names, "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n").unwrap();
-    assert_eq!(open_dir(folder.path(), None).unwrap().train.classes()[9], "j");
+    assert_eq!(open_cifar(folder.path(), None).unwrap().train.classes()[9], "j");
     fs::write(&names, "a\nb\n").unwrap();
     let message = message(folder.path(), None);
     assert!(message.contains("batches.meta.txt") && message.contains("2 class names"), "{message}");
@@ -119,9 +119,9 @@ fn two_data_sets_are_ambiguous_until_one_is_named() {
     let parent = temporary();
     write(&parent.path().join("ten"), &cifar10_files());
     write(&parent.path().join("hundred"), &cifar100_files());
-    assert!(matches!(open_dir(parent.path(), None), Err(Error::Ambiguous { .. })));
-    assert_eq!(open_dir(parent.path(), Some(DataKind::Cifar100)).unwrap().train.len(), 101);
-    assert_eq!(open_dir(parent.path(), Some(DataKind::Cifar10)).unwrap().train.len(), 20);
+    assert!(matches!(open_cifar(parent.path(), None), Err(Error::Ambiguous { .. })));
+    assert_eq!(open_cifar(parent.path(), Some(DataKind::Cifar100)).unwrap().train.len(), 101);
+    assert_eq!(open_cifar(parent.path(), Some(DataKind::Cifar10)).unwrap().train.len(), 20);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn folders_without_data_say_what_was_looked_for() {
     let text = message(folder.path(), None);
     assert!(text.contains("data_batch_1.bin") && text.contains("cifar-100-binary.tar.gz"), "{text}");
     assert!(message(&folder.path().join("absent"), None).contains("absent"));
-    assert!(message(folder.path(), Some(DataKind::Generated)).contains("drawn"));
+    assert!(message(folder.path(), Some(DataKind::Generated)).contains("generated"));
     fs::write(folder.path().join("notes.txt"), "x").unwrap();
     assert!(message(&folder.path().join("notes.txt"), None).contains("notes.txt"));
     // A script of that name is no data.
@@ -216,7 +216,7 @@ fn folders_without_data_say_what_was_looked_for() {
 #[test]
 fn the_real_data_is_read() {
     let Some(path) = resnet_testing::data::cifar10() else { return };
-    let data = open_dir(&path, Some(DataKind::Cifar10)).unwrap();
+    let data = open_cifar(&path, Some(DataKind::Cifar10)).unwrap();
     assert_eq!((data.train.len(), data.test.len(), data.test.reads()), (50_000, 10_000, 0));
     assert_eq!((data.train.height(), data.train.width()), (32, 32));
     for (set, each) in [(&data.train, 5_000), (data.test.read(), 1_000)] {
@@ -246,10 +246,10 @@ proptest! {
         }
         bytes.truncate((bytes.len() as f64 * keep) as usize);
         fs::write(&path, &bytes).unwrap();
-        let result = open_dir(&path, None);
+        let result = open_cifar(&path, None);
         prop_assert!(bytes.len() == whole || result.is_err());
         fs::write(&path, &junk).unwrap();
-        prop_assert!(open_dir(&path, None).is_err());
+        prop_assert!(open_cifar(&path, None).is_err());
     }
 }
 

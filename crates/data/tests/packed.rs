@@ -148,7 +148,7 @@ fn splits_are_told_apart_and_records_left_out_by_name() {
     fs::rename(packed.join("train-00002.pack"), packed.join("val-00000.pack")).unwrap();
     let skip = vec!["train-00000.pack:cat/1.png".to_owned()];
     let set = open_files(
-        &packed.join("train-00000.pack"),
+        packed.join("train-00000.pack"),
         &OpenFiles { cache: IndexCache::Off, skip, ..OpenFiles::default() },
     )
     .unwrap();

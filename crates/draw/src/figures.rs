@@ -19,7 +19,7 @@ pub enum Figure {
     One,
     /// The shortcuts.
     Two,
-    /// The orders of activation.
+    /// The placements of norm and ReLU.
     Four,
     /// An activation after the addition becomes a pre-activation: equation (9).
     Five,

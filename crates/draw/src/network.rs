@@ -1,6 +1,6 @@
 //! A network by its stages: how many units of which kind, on how many pixels and channels, at what cost.
 
-use resnet_blocks::{Part, UnitOutline};
+use resnet_blocks::{UnitOutline, UnitPart};
 use resnet_models::{Spec, summary};
 use resnet_ops::{LayerInfo, LayerRole};
 use resnet_words::short;
@@ -166,7 +166,7 @@ fn side(canvas: &mut Canvas, (title, middle, top): (&str, f64, f64), section: &S
 
 /// `18 units of 2 layers`.
 fn units(count: usize, unit: &UnitOutline) -> String {
-    let layers = unit.branch.iter().filter(|part| matches!(part, Part::Convolution { .. })).count();
+    let layers = unit.branch.iter().filter(|part| matches!(part, UnitPart::Convolution { .. })).count();
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     format!("{count} unit{} of {layers} layer{}", plural(count), plural(layers))
 }
@@ -197,12 +197,14 @@ fn kinds(spec: &Spec, outlines: &[UnitOutline]) -> Vec<Cell> {
 
 /// The same unit for any width.
 fn without_channels(outline: &UnitOutline) -> UnitOutline {
-    let plain = |part: &Part| match *part {
-        Part::Convolution { kernel, stride, .. } => Part::Convolution { kernel, stride, out_channels: 0 },
-        Part::ZeroPadding { stride, .. } => Part::ZeroPadding { stride, out_channels: 0 },
+    let plain = |part: &UnitPart| match *part {
+        UnitPart::Convolution { kernel, stride, .. } => {
+            UnitPart::Convolution { kernel, stride, out_channels: 0 }
+        }
+        UnitPart::ZeroPadding { stride, .. } => UnitPart::ZeroPadding { stride, out_channels: 0 },
         other => other,
     };
-    let all = |parts: &[Part]| parts.iter().map(plain).collect();
+    let all = |parts: &[UnitPart]| parts.iter().map(plain).collect();
     UnitOutline {
         pre_activation: all(&outline.pre_activation),
         branch: all(&outline.branch),

@@ -1,7 +1,7 @@
 //! A residual unit as figures 1, 2 and 4 show it: the shortcut as a straight path, the residual branch beside
 //! it, the addition where they meet.
 
-use resnet_blocks::{NormKind, Part, ShortcutInput, UnitOutline};
+use resnet_blocks::{NormKind, ShortcutInput, UnitOutline, UnitPart};
 
 use crate::canvas::{BOX_HEIGHT, Canvas, Kind, Path, Point, RADIUS, Sign, Towards};
 
@@ -91,7 +91,7 @@ pub(crate) struct Marks {
 }
 
 /// What stands before the first weight layer on the branch alone, and what on both paths.
-fn pre_activation(unit: &UnitOutline) -> (&[Part], &[Part]) {
+fn pre_activation(unit: &UnitOutline) -> (&[UnitPart], &[UnitPart]) {
     match unit.shortcut_input {
         ShortcutInput::Raw => (&unit.pre_activation, &[]),
         ShortcutInput::Activated => (&[], &unit.pre_activation),
@@ -116,11 +116,11 @@ struct Columns {
 
 fn columns(unit: &UnitOutline) -> Columns {
     let (_, shared) = pre_activation(unit);
-    let has_boxes = unit.shortcut.iter().any(|part| *part != Part::CarryGate)
+    let has_boxes = unit.shortcut.iter().any(|part| *part != UnitPart::CarryGate)
         || !unit.after_addition.is_empty()
         || !shared.is_empty();
     let half = if has_boxes { BOX / 2.0 } else { RADIUS };
-    let on_path = unit.shortcut.iter().any(|part| *part != Part::CarryGate);
+    let on_path = unit.shortcut.iter().any(|part| *part != UnitPart::CarryGate);
     let shortcut = 10.0 + half;
     // Boxes after the addition stand below the branch, and boxes before the parting above it, so the branch
     // need not keep clear of them; only boxes on the shortcut beside it move it to the right.
@@ -139,25 +139,25 @@ pub(crate) fn width(unit: &UnitOutline) -> f64 {
 }
 
 /// What a box says, and its colour; `None` for a multiplication, which is a circle.
-pub(crate) fn words(part: Part) -> Option<(Kind, String)> {
+pub(crate) fn words(part: UnitPart) -> Option<(Kind, String)> {
     let strided = |stride: usize| if stride == 1 { String::new() } else { format!(", /{stride}") };
     Some(match part {
-        Part::Convolution { kernel, stride, .. } => {
+        UnitPart::Convolution { kernel, stride, .. } => {
             (Kind::Weight, format!("{kernel}×{kernel} conv{}", strided(stride)))
         }
-        Part::Norm(NormKind::Batch) => (Kind::Norm, "BN".to_owned()),
-        Part::Norm(NormKind::Group(_)) => (Kind::Norm, "GN".to_owned()),
-        Part::Relu => (Kind::Relu, "ReLU".to_owned()),
-        Part::Scale(factor) => (Kind::Other, format!("× {factor}")),
-        Part::Dropout(ratio) => (Kind::Other, format!("dropout {ratio}")),
-        Part::ZeroPadding { stride, .. } => (Kind::Other, format!("zero-pad{}", strided(stride))),
-        Part::AveragePool2x2 => (Kind::Other, "2×2 mean, /2".to_owned()),
-        Part::CarryGate | Part::TransformGate => return None,
+        UnitPart::Norm(NormKind::Batch) => (Kind::Norm, "BN".to_owned()),
+        UnitPart::Norm(NormKind::Group(_)) => (Kind::Norm, "GN".to_owned()),
+        UnitPart::Relu => (Kind::Relu, "ReLU".to_owned()),
+        UnitPart::Scale(factor) => (Kind::Other, format!("× {factor}")),
+        UnitPart::Dropout(ratio) => (Kind::Other, format!("dropout {ratio}")),
+        UnitPart::ZeroPadding { stride, .. } => (Kind::Other, format!("zero-pad{}", strided(stride))),
+        UnitPart::AveragePool2x2 => (Kind::Other, "2×2 mean, /2".to_owned()),
+        UnitPart::CarryGate | UnitPart::TransformGate => return None,
     })
 }
 
 /// Draws boxes down a column, the first with its middle at `top`; returns the middle of the last.
-fn stack(canvas: &mut Canvas, parts: &[Part], x: f64, top: f64) -> f64 {
+fn stack(canvas: &mut Canvas, parts: &[UnitPart], x: f64, top: f64) -> f64 {
     let mut y = top;
     for (index, part) in parts.iter().enumerate() {
         y = top + index as f64 * STEP;
@@ -170,7 +170,7 @@ fn stack(canvas: &mut Canvas, parts: &[Part], x: f64, top: f64) -> f64 {
 }
 
 /// Half the height of what stands for `part`.
-fn half(part: Option<&Part>) -> f64 {
+fn half(part: Option<&UnitPart>) -> f64 {
     match part.map(|part| words(*part)) {
         Some(None) => RADIUS,
         _ => BOX_HEIGHT / 2.0,
@@ -178,7 +178,7 @@ fn half(part: Option<&Part>) -> f64 {
 }
 
 /// Arrows between the boxes of the branch.
-fn join(canvas: &mut Canvas, parts: &[Part], x: f64, top: f64) {
+fn join(canvas: &mut Canvas, parts: &[UnitPart], x: f64, top: f64) {
     for index in 1..parts.len() {
         let y = top + index as f64 * STEP;
         let from = y - STEP + half(parts.get(index - 1));
@@ -206,7 +206,7 @@ pub(crate) fn draw(canvas: &mut Canvas, unit: &UnitOutline, (left, top): Point, 
 
     let (own, shared) = pre_activation(unit);
     stack(canvas, shared, shortcut, entry + FIRST);
-    let parts: Vec<Part> = own.iter().chain(&unit.branch).copied().collect();
+    let parts: Vec<UnitPart> = own.iter().chain(&unit.branch).copied().collect();
     // A unit with fewer boxes than its neighbours has them in the middle.
     let spare = (room.before - before_addition(unit)) / 2.0;
     let shared_height = shared.len() as f64 * STEP + if shared.is_empty() { 0.0 } else { PARTING };
@@ -227,7 +227,8 @@ pub(crate) fn draw(canvas: &mut Canvas, unit: &UnitOutline, (left, top): Point, 
     if let Some(part) = unit.gate {
         draw_gate(canvas, unit, part, (shortcut, gate, branch), (parting, last));
     }
-    let on_path: Vec<Part> = unit.shortcut.iter().filter(|part| **part != Part::CarryGate).copied().collect();
+    let on_path: Vec<UnitPart> =
+        unit.shortcut.iter().filter(|part| **part != UnitPart::CarryGate).copied().collect();
     let end = if unit.gate.is_some() { last - 30.0 } else { addition };
     let middle = (parting + end) / 2.0 - on_path.len().saturating_sub(1) as f64 * STEP / 2.0;
     stack(canvas, &on_path, shortcut, middle);
@@ -242,7 +243,7 @@ pub(crate) fn draw(canvas: &mut Canvas, unit: &UnitOutline, (left, top): Point, 
 fn draw_gate(
     canvas: &mut Canvas,
     unit: &UnitOutline,
-    part: Part,
+    part: UnitPart,
     (shortcut, gate, branch): (f64, f64, f64),
     (parting, level): (f64, f64),
 ) {
@@ -260,7 +261,7 @@ fn draw_gate(
     canvas.arrow(Path::Branch, &[(gate, below), (gate, level), (shortcut + RADIUS, level)], Towards::Left);
     canvas.sign(Sign::Times, (shortcut, level));
     canvas.text("quiet", ((shortcut + gate) / 2.0 - 2.0, level - 8.0), "1 − g");
-    if unit.branch.contains(&Part::TransformGate) {
+    if unit.branch.contains(&UnitPart::TransformGate) {
         canvas.arrow(Path::Branch, &[(gate, below), (gate, level), (branch - RADIUS, level)], Towards::Right);
         canvas.text("quiet", ((gate + branch) / 2.0 + 4.0, level - 8.0), "g");
     }
@@ -268,17 +269,17 @@ fn draw_gate(
 
 /// The unit in words, for those who don't see it.
 pub(crate) fn described(unit: &UnitOutline) -> String {
-    let list = |parts: &[Part]| -> String {
+    let list = |parts: &[UnitPart]| -> String {
         let named = parts.iter().map(|part| match (part, words(*part)) {
             (_, Some((_, text))) => text,
-            (Part::CarryGate, None) => "× (1 − g)".to_owned(),
+            (UnitPart::CarryGate, None) => "× (1 − g)".to_owned(),
             (_, None) => "× g".to_owned(),
         });
         named.collect::<Vec<_>>().join(", ")
     };
-    let or = |parts: &[Part], none: &str| if parts.is_empty() { none.to_owned() } else { list(parts) };
+    let or = |parts: &[UnitPart], none: &str| if parts.is_empty() { none.to_owned() } else { list(parts) };
     let (own, shared) = pre_activation(unit);
-    let branch: Vec<Part> = own.iter().chain(&unit.branch).copied().collect();
+    let branch: Vec<UnitPart> = own.iter().chain(&unit.branch).copied().collect();
     let before =
         if shared.is_empty() { String::new() } else { format!("before both paths: {}; ", list(shared)) };
     format!(

@@ -3,8 +3,8 @@
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use resnet_blocks::{
-    Branch, NormKind, Part, Placement, ResidualUnit, ShapeChange, Shortcut, ShortcutInput, StridePlace,
-    UnitConfig,
+    Branch, NormKind, Placement, ResidualUnit, ShapeChange, Shortcut, ShortcutInput, StridePlace, UnitConfig,
+    UnitPart,
 };
 use resnet_ops::{Graph, Layer, Shape};
 
@@ -39,20 +39,20 @@ fn configs() -> Vec<UnitConfig> {
 }
 
 /// The words that a plan's summary has for a part.
-fn kind(part: Part) -> Option<String> {
+fn kind(part: UnitPart) -> Option<String> {
     let strided = |stride: usize| if stride == 1 { String::new() } else { format!(" / {stride}") };
     Some(match part {
-        Part::Convolution { kernel, stride, .. } => format!("conv {kernel}x{kernel}{}", strided(stride)),
-        Part::Norm(NormKind::Batch) => "batch norm".to_owned(),
-        Part::Norm(NormKind::Group(groups)) => format!("group norm of {groups}"),
-        Part::Relu => "relu".to_owned(),
-        Part::Scale(factor) => format!("times {factor}"),
-        Part::CarryGate => "carry gate".to_owned(),
-        Part::TransformGate => "gate".to_owned(),
-        Part::Dropout(0.0) => return None,
-        Part::Dropout(ratio) => format!("dropout, {} stay", 1.0 - ratio),
-        Part::ZeroPadding { .. } => "zero-padding shortcut".to_owned(),
-        Part::AveragePool2x2 => "average pool 2x2 / 2".to_owned(),
+        UnitPart::Convolution { kernel, stride, .. } => format!("conv {kernel}x{kernel}{}", strided(stride)),
+        UnitPart::Norm(NormKind::Batch) => "batch norm".to_owned(),
+        UnitPart::Norm(NormKind::Group(groups)) => format!("group norm of {groups}"),
+        UnitPart::Relu => "relu".to_owned(),
+        UnitPart::Scale(factor) => format!("times {factor}"),
+        UnitPart::CarryGate => "carry gate".to_owned(),
+        UnitPart::TransformGate => "gate".to_owned(),
+        UnitPart::Dropout(0.0) => return None,
+        UnitPart::Dropout(ratio) => format!("dropout, {} stay", 1.0 - ratio),
+        UnitPart::ZeroPadding { .. } => "zero-padding shortcut".to_owned(),
+        UnitPart::AveragePool2x2 => "average pool 2x2 / 2".to_owned(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Folders that appear whole or not at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -58,13 +58,43 @@ impl NewFolder {
         &self.partial
     }
 
-    /// Renames the folder to its target.
+    /// Forces all files of the folder onto the disk, and renames it to its target: what stands there is whole
+    /// after a power cut too.
     ///
     /// # Errors
     /// What the system refuses; then the folder is removed.
     pub fn finish(self) -> io::Result<()> {
-        fs::rename(&self.partial, &self.target)
+        sync_all(&self.partial)?;
+        fs::rename(&self.partial, &self.target)?;
+        // It stands there whole. If its name cannot be forced onto the disk, that is no reason to call it a
+        // failure.
+        let _ = self.target.parent().map_or(Ok(()), sync_folder);
+        Ok(())
     }
+}
+
+/// Forces all files in `folder` and in the folders below it onto the disk; links are left alone. Most were
+/// written a while ago, and then this costs little, where one call after each file would cost much.
+fn sync_all(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()? {
+            kind if kind.is_dir() => sync_all(&entry.path())?,
+            // Elsewhere a file would have to be open for writing.
+            kind if kind.is_file() && cfg!(unix) => File::open(entry.path())?.sync_all()?,
+            _ => {}
+        }
+    }
+    sync_folder(folder)
+}
+
+/// Forces the names in a folder onto the disk, where the system can.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
 }
 
 impl Drop for NewFolder {
@@ -86,6 +116,21 @@ mod tests {
         fs::write(folder.path().join("a"), "1").unwrap();
         drop(folder);
         assert_eq!(fs::read_dir(here.path().join("deep")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_is_finished_whole_with_the_folders_and_links_in_it() {
+        let here = tempfile::tempdir().unwrap();
+        let target = here.path().join("data");
+        let folder = NewFolder::begin(&target).unwrap();
+        fs::create_dir_all(folder.path().join("train/cat/empty")).unwrap();
+        fs::write(folder.path().join("train/cat/0.jpg"), "1").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("nowhere", folder.path().join("train/link")).unwrap();
+        folder.finish().unwrap();
+        assert_eq!(fs::read(target.join("train/cat/0.jpg")).unwrap(), b"1");
+        assert!(target.join("train/cat/empty").is_dir());
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -17,14 +17,14 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `lib.rs` | [`write_whole`], [`link_or_copy`] |
+//! | `lib.rs` | [`write_whole`], [`may_replace`], [`link_or_copy`] |
 //! | `folder.rs` | [`NewFolder`] |
 //! | `cache.rs` | [`user_cache`], [`write_cached`] |
 
 mod cache;
 mod folder;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -79,6 +79,29 @@ fn followed(path: &Path) -> PathBuf {
         file = file.parent().unwrap_or(Path::new("")).join(next);
     }
     file
+}
+
+/// Whether a program that replaces only files of its own may write to `path`: nothing is there, a file that
+/// `is_ours`, or a device or a pipe, which loses nothing. `what` is the kind of its own files, for the
+/// message.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if another file, a folder or a link to nowhere is there.
+pub fn may_replace(path: &Path, what: &str, is_ours: impl FnOnce(File) -> bool) -> io::Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let may = match fs::metadata(path) {
+        Ok(there) if there.is_file() => File::open(path).is_ok_and(is_ours),
+        Ok(there) => !there.is_dir(),
+        // A link to nowhere is somebody's as well.
+        Err(_) => false,
+    };
+    if may {
+        return Ok(());
+    }
+    let cause = format!("it exists already and is no {what}; name another file, or remove this one");
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, cause))
 }
 
 /// Makes `new` a hard link to the file at `old`, or a copy if a link cannot be made. Removing or replacing
@@ -154,6 +177,29 @@ mod tests {
         }
         assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
         assert!(at("null").is_symlink());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_files_of_our_own_may_be_replaced() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("ours"), "ours").unwrap();
+        std::fs::write(at("mine"), "mine").unwrap();
+        symlink(at("ours"), at("to ours")).unwrap();
+        symlink(at("mine"), at("to mine")).unwrap();
+        symlink(at("absent"), at("to nowhere")).unwrap();
+        symlink("/dev/null", at("to null")).unwrap();
+        let may = |path: &Path| {
+            may_replace(path, "list", |file| io::read_to_string(file).is_ok_and(|text| text == "ours"))
+        };
+        assert!(["new", "ours", "to ours", "to null"].iter().all(|name| may(&at(name)).is_ok()));
+        for name in ["mine", "to mine", "to nowhere", "."] {
+            let refused = may(&at(name)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists, "{name}");
+            assert!(refused.to_string().contains("is no list; name another file"), "{refused}");
+        }
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Download<'_> {
                 Err(Trouble::Lost(_)) if reported.bytes > before => failures = 0,
                 Err(Trouble::Lost(cause)) if failures == RETRIES => {
                     return Err(format!(
-                        "{cause}; the downloaded part is kept, and the next start goes on from there"
+                        "{cause}; the downloaded part is kept, and the next start resumes from there"
                     ));
                 }
                 Err(Trouble::Lost(_)) => {}
@@ -206,9 +206,12 @@ fn lock(path: &Path) -> io::Result<File> {
             tracing::info!("another process is downloading this file; waiting for it");
             file.lock()?;
         }
-        // Some network file systems have no locks; then two downloads at once are the user's to avoid.
-        Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
-        Ok(()) | Err(TryLockError::Error(_)) => {}
+        // Some network file systems have no locks, and each says so in its own way.
+        Err(TryLockError::Error(error)) => tracing::warn!(
+            "{} cannot be locked ({error}): see that no other process downloads this file",
+            path.display()
+        ),
+        Ok(()) => {}
     }
     Ok(file)
 }

@@ -67,4 +67,4 @@ pub use missing::Missing;
 pub use model::HubModel;
 pub use progress::{NoProgress, Progress};
 pub use repository::{Repository, RepositoryKind};
-pub use settings::{Network, Settings};
+pub use settings::{NetworkAccess, Settings};

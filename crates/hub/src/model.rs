@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use super::missing::Missing;
-use super::names::{self, MAIN};
+use super::names::MAIN;
 use super::repository::{Repository, RepositoryKind};
-use super::settings::{Network, Settings};
+use super::settings::{NetworkAccess, Settings};
 use crate::{Error, Progress};
 
 /// A model's repository on the Hugging Face hub, such as `timm/resnet50.a1_in1k`, at one revision.
 ///
-/// The cache and the environment variables are those of [`Settings::from_env`]. What is in the cache
-/// is used without a request.
+/// [`HubModel::new`] takes cache and hub from the environment variables of [`Settings::from_env`]. What is in
+/// the cache is used without a request.
 ///
 /// ```no_run
 /// use resnet_hub::{HubModel, NoProgress};
@@ -37,10 +37,14 @@ impl HubModel {
         Self::with_settings(Settings::from_env()?, id, revision)
     }
 
-    fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
-        let (id, revision) = names::checked(id, revision, "model", "timm/resnet50.a1_in1k")?;
-        let repository = Repository::new(settings, RepositoryKind::Model, &id, &revision);
-        Ok(HubModel { id, revision, repository })
+    /// The same with the cache and the hub of `settings` instead of those of the environment.
+    ///
+    /// # Errors
+    /// If `id` or `revision` has another form.
+    pub fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
+        let revision = revision.unwrap_or(MAIN);
+        let repository = Repository::new(settings, RepositoryKind::Model, id, revision)?;
+        Ok(HubModel { id: id.to_owned(), revision: revision.to_owned(), repository })
     }
 
     /// `timm/resnet50.a1_in1k`, with the revision if it is not `main`.
@@ -106,7 +110,7 @@ impl HubModel {
                 false => "that folder does not exist".to_owned(),
             });
         }
-        if self.repository.settings.network == Network::Forbidden {
+        if self.repository.settings.network == NetworkAccess::Forbidden {
             causes.push("HF_HUB_OFFLINE is set".to_owned());
         }
         causes.extend(Some(cause).filter(|cause| !cause.is_empty()));

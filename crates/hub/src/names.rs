@@ -7,18 +7,9 @@ pub const MAIN: &str = "main";
 /// The longest name of a file, folders included.
 const MAX_NAME: usize = 512;
 
-/// Checks an id and a revision, and returns both; the revision is [`MAIN`] if none is given. The error's
-/// message takes `what` ("model", "data set") and `example`, a valid id.
-///
-/// # Errors
-/// If the id is not `OWNER/NAME`, or the revision is no branch, tag or commit.
-pub fn checked(
-    id: &str,
-    revision: Option<&str>,
-    what: &str,
-    example: &str,
-) -> Result<(String, String), Error> {
-    let revision = revision.unwrap_or(MAIN);
+/// Checks that `id` is `OWNER/NAME`, and `revision` a branch, a tag or a commit. The error's message takes
+/// `what` ("model", "data set") and `example`, a valid id.
+pub(crate) fn check(id: &str, revision: &str, what: &str, example: &str) -> Result<(), Error> {
     if !is_id(id) {
         return Err(Error::Invalid(format!(
             "{id:?} is no {what} of the hub; its name is OWNER/NAME, such as {example}"
@@ -27,7 +18,7 @@ pub fn checked(
     if !revision.split('/').all(is_word) {
         return Err(Error::Invalid(format!("{revision:?} is no revision; name a branch, a tag or a commit")));
     }
-    Ok((id.to_owned(), revision.to_owned()))
+    Ok(())
 }
 
 /// Whether `id` has the form `OWNER/NAME`.

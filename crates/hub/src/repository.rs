@@ -13,18 +13,29 @@ use resnet_files::write_cached;
 use super::download::Download;
 use super::listing::{Listing, MAX_LISTING_BYTES};
 use super::missing::{Missing, of_status};
+use super::names::{self, check_file};
 use super::request::{PATIENCE, patient};
-use super::settings::{Network, Settings};
-use crate::Progress;
+use super::settings::{NetworkAccess, Settings};
+use crate::{Error, Progress};
 
 /// A repository at one revision.
-#[derive(Debug)]
 pub struct Repository {
     pub(crate) settings: Settings,
     repo: Repo,
     api: OnceLock<Api>,
     /// How long the server may be silent.
     pub(crate) patience: Duration,
+}
+
+impl fmt::Debug for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not hf-hub's client: its headers hold the token.
+        f.debug_struct("Repository")
+            .field("settings", &self.settings)
+            .field("repo", &self.repo)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a repository holds, which decides its address and its folder in the cache.
@@ -37,14 +48,18 @@ pub enum RepositoryKind {
 }
 
 impl Repository {
-    /// The repository called `id` at `revision`; both must have been [checked](crate::names::checked).
-    pub fn new(settings: Settings, kind: RepositoryKind, id: &str, revision: &str) -> Self {
-        let kind = match kind {
-            RepositoryKind::Model => RepoType::Model,
-            RepositoryKind::DataSet => RepoType::Dataset,
+    /// The repository called `id`, `OWNER/NAME`, at `revision`: a branch, a tag or a commit.
+    ///
+    /// # Errors
+    /// If `id` or `revision` has another form.
+    pub fn new(settings: Settings, kind: RepositoryKind, id: &str, revision: &str) -> Result<Self, Error> {
+        let (kind, what, example) = match kind {
+            RepositoryKind::Model => (RepoType::Model, "model", "timm/resnet50.a1_in1k"),
+            RepositoryKind::DataSet => (RepoType::Dataset, "data set", "timm/mini-imagenet"),
         };
+        names::check(id, revision, what, example)?;
         let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
-        Repository { settings, repo, api: OnceLock::new(), patience: PATIENCE }
+        Ok(Repository { settings, repo, api: OnceLock::new(), patience: PATIENCE })
     }
 
     /// Where the cache is and how the hub is reached.
@@ -66,15 +81,18 @@ impl Repository {
         Some(self.folder().join("snapshots").join(commit)).filter(|folder| is_name && folder.is_dir())
     }
 
-    /// The path of a file in the cache; `None` if it is not there.
+    /// The path of a file in the cache; `None` if it is not there, or if its name
+    /// [leads elsewhere](check_file).
     pub fn cached(&self, file: &str) -> Option<PathBuf> {
+        check_file(file).ok()?;
         self.snapshot().map(|folder| folder.join(file)).filter(|path| path.exists())
     }
 
     /// The path of a file: from the cache without any request, or else downloaded from the hub.
     ///
     /// # Errors
-    /// If it is in neither, or cannot be downloaded.
+    /// If it is in neither, or cannot be downloaded; [`Missing::Refused`] if its name
+    /// [leads elsewhere](check_file).
     pub fn get(&self, file: &str, progress: &dyn Progress) -> Result<PathBuf, Missing> {
         self.get_sized(file, None, progress)
     }
@@ -83,16 +101,17 @@ impl Repository {
     /// a file in the cache is not measured.
     ///
     /// # Errors
-    /// If it is in neither, or the hub has another size for it.
+    /// As [`get`](Self::get), or if the hub has another size for it.
     pub fn get_sized(
         &self,
         file: &str,
         bytes: Option<u64>,
         progress: &dyn Progress,
     ) -> Result<PathBuf, Missing> {
+        check_file(file).map_err(Missing::Refused)?;
         match self.cached(file) {
             Some(path) => Ok(path),
-            None if self.settings.network == Network::Forbidden => Err(Missing::Offline),
+            None if self.settings.network == NetworkAccess::Forbidden => Err(Missing::Offline),
             None => self.fetch(file, bytes, progress),
         }
     }
@@ -116,7 +135,7 @@ impl Repository {
     /// # Errors
     /// If the hub may not be asked, refuses or does not answer.
     pub fn listing(&self) -> Result<Listing, Missing> {
-        if self.settings.network == Network::Forbidden {
+        if self.settings.network == NetworkAccess::Forbidden {
             return Err(Missing::Offline);
         }
         let api = self.api()?;

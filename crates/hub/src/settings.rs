@@ -2,8 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::PathBuf;
+use std::{fmt, fs};
 
 use super::expand::{expanded, home};
 use crate::Error;
@@ -12,7 +12,7 @@ const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 /// Whether the network may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Network {
+pub enum NetworkAccess {
     /// It may.
     Allowed,
     /// `HF_HUB_OFFLINE` is set.
@@ -23,16 +23,29 @@ pub enum Network {
 ///
 /// hf-hub itself reads only `HF_HOME` and `HF_ENDPOINT`, and panics without a home folder. So all settings
 /// are determined here and passed to it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// The folder that holds `models--OWNER--NAME` and `datasets--OWNER--NAME`; an absolute path.
     pub cache: PathBuf,
     /// The hub's address, without a `/` at its end.
     pub endpoint: String,
-    /// The access token that requests are sent with.
+    /// The access token that requests are sent with. `Debug` does not print it.
     pub token: Option<String>,
     /// Whether requests may be made.
-    pub network: Network,
+    pub network: NetworkAccess,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is printed for debugging ends up in logs.
+        let token = self.token.as_ref().map(|_| "hidden");
+        f.debug_struct("Settings")
+            .field("cache", &self.cache)
+            .field("endpoint", &self.endpoint)
+            .field("token", &token)
+            .field("network", &self.network)
+            .finish()
+    }
 }
 
 impl Settings {
@@ -76,7 +89,7 @@ impl Settings {
             endpoint: variable("HF_ENDPOINT")
                 .map_or(DEFAULT_ENDPOINT.to_owned(), |url| url.trim().trim_end_matches('/').to_owned()),
             token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
-            network: if offline { Network::Forbidden } else { Network::Allowed },
+            network: if offline { NetworkAccess::Forbidden } else { NetworkAccess::Allowed },
         })
     }
 }
@@ -114,17 +127,17 @@ mod tests {
     fn endpoint_token_and_offline_mode_are_read() {
         let plain = settings(&[("HF_HOME", "/nonexistent")]);
         assert_eq!((plain.endpoint.as_str(), plain.token), ("https://huggingface.co", None));
-        assert_eq!(plain.network, Network::Allowed);
+        assert_eq!(plain.network, NetworkAccess::Allowed);
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("token"), "from-file\n").unwrap();
         let home = folder.path().to_str().unwrap();
         let all =
             settings(&[("HF_HOME", home), ("HF_ENDPOINT", "http://mirror/"), ("HF_HUB_OFFLINE", "TRUE")]);
         assert_eq!((all.endpoint.as_str(), all.token.as_deref()), ("http://mirror", Some("from-file")));
-        assert_eq!(all.network, Network::Forbidden);
+        assert_eq!(all.network, NetworkAccess::Forbidden);
         let elsewhere = settings(&[("HF_HOME", "/nonexistent"), ("H", home), ("HF_TOKEN_PATH", "$H/token")]);
         assert_eq!(elsewhere.token.as_deref(), Some("from-file"));
         let named = settings(&[("HF_HOME", home), ("HF_TOKEN", "named"), ("HF_HUB_OFFLINE", "0")]);
-        assert_eq!((named.token.as_deref(), named.network), (Some("named"), Network::Allowed));
+        assert_eq!((named.token.as_deref(), named.network), (Some("named"), NetworkAccess::Allowed));
     }
 }

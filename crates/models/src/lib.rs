@@ -3,6 +3,10 @@
 //! A [`Spec`] is plain data; [`registry::find`] makes one from a name; [`Model::init`] builds the network
 //! with fresh weights, and [`checkpoint`] reads and writes the files people have.
 //!
+//! Everything runs on the CPU in f32. Build with `--release`, or set `opt-level = 3` for
+//! `[profile.dev.package."*"]`: without optimisation the kernels are slow. Tensors are those of candle 0.11,
+//! re-exported as `resnet_ops::candle_core`.
+//!
 //! This crate must not know data sets, recipes, optimizers, the hub or options of a command line. What a
 //! checkpoint says of preprocessing, classes and training is passed on and not acted on.
 //!

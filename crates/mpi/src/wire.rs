@@ -199,9 +199,7 @@ impl Wire {
                 format!("processes {} and {last} have not answered", first.join(", "))
             }
         };
-        Error::Apart(format!(
-            "{who} for {seconds} s; the training goes on from its last checkpoint when it is resumed"
-        ))
+        Error::Apart(format!("{who} for {seconds} s; the training can be resumed from its last checkpoint"))
     }
 
     fn wait_to_abort(&self) -> ! {

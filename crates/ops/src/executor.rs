@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use crate::mode::Mode;
-use crate::part::Taken;
+use crate::part::GradientTaken;
 use crate::plan::{FoldedParam, Plan};
 
 /// Runs plans on a device. Values cross this border in candle's layout (`[N, C, H, W]`, contiguous); how they
@@ -115,8 +115,8 @@ pub(crate) struct Wanted<'a, T: ?Sized> {
     /// The gradients.
     pub(crate) needs: &'a NeedsGrad,
     /// Is called with each parameter's number and gradient as soon as the gradient is complete. A gradient
-    /// that it takes ([`Taken::Yes`]) is not among those that the pass leaves.
-    pub(crate) finished: &'a mut dyn FnMut(usize, &T) -> Result<Taken>,
+    /// that it takes ([`GradientTaken::Yes`]) is not among those that the pass leaves.
+    pub(crate) finished: &'a mut dyn FnMut(usize, &T) -> Result<GradientTaken>,
 }
 
 /// What a backward pass leaves.

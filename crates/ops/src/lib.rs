@@ -10,6 +10,10 @@
 //!   input, the residual is added while it stores its output, and backward is explicit. Units, stages and
 //!   whole networks of `resnet-blocks` and `resnet-models` are traced this way.
 //!
+//! Everything runs on the CPU in f32. Build with `--release`, or set `opt-level = 3` for
+//! `[profile.dev.package."*"]`: without optimisation the kernels are slow. Tensors are those of candle 0.11,
+//! re-exported as `candle_core`.
+//!
 //! Freed activations stay in the process, kept by size for the next run. With images of many sizes, or after
 //! a large batch, [`release_free_memory`] gives them back to the system.
 //!
@@ -60,8 +64,7 @@ mod run;
 mod standardise;
 mod stopwatch;
 
-// `module_t!` names them, so that its caller need not depend on them.
-#[doc(hidden)]
+// A caller of this crate need not depend on candle; `module_t!` names both.
 pub use {candle_core, candle_nn};
 
 pub use draws::{Draws, path_key};
@@ -75,8 +78,8 @@ pub use layers::{
 };
 pub use loss::{ClassReduction, binary_cross_entropy, soft_cross_entropy, softmax_cross_entropy};
 pub use mode::Mode;
-pub use part::{BatchPart, OnGradient, SumOver, Taken};
-pub use plan::step::is_running_statistic;
+pub use part::{BatchPart, GradientTaken, OnGradient, SumOver};
+pub use plan::step::{is_running_statistic, layer_of};
 pub use plan::{
     Graph, LayerInfo, LayerRole, Learning, Plan, PoolConfig, Recompute, Shape, Value, ZeroPadConfig,
 };

@@ -16,7 +16,8 @@ enum Targets {
     Probabilities(Vec<f32>),
 }
 
-/// Mean softmax cross-entropy of `logits: [N, classes]` against `labels: [N]` (u32); a scalar.
+/// Mean softmax cross-entropy of `logits: [N, classes]` against `labels: [N]` (u32); a scalar. candle's
+/// `backward` can pass through it several times.
 ///
 /// # Errors
 /// If shapes or types don't fit, the batch is empty, or a label is not below `classes`.
@@ -44,7 +45,7 @@ pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor>
 
 /// Mean softmax cross-entropy of `logits: [N, classes]` against the classes' probabilities,
 /// `targets: [N, classes]`; a scalar. For mixed images (mixup, CutMix) and smoothed labels. No gradient goes
-/// to `targets`.
+/// to `targets`. candle's `backward` can pass through it several times.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -125,7 +126,7 @@ struct BinaryCrossEntropy {
 /// Binary cross-entropy of `logits: [N, classes]` against `targets: [N, classes]`, each from 0 to 1, with one
 /// of `weights` for each class, all 1 if `None`. The result is a scalar: the mean over images of the mean or
 /// the sum over classes of `-w (t log s(z) + (1 - t) log(1 - s(z)))`, where s is the logistic function. No
-/// gradient goes to `targets`.
+/// gradient goes to `targets`. candle's `backward` can pass through it several times.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};

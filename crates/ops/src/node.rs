@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Resul
 use crate::executor::{Executor, Keep, NeedsGrad, Wanted};
 use crate::mode::Mode;
 use crate::parameters::{Parameters, contiguous, with_values};
-use crate::part::{Taken, on_gradient};
+use crate::part::{GradientTaken, on_gradient};
 use crate::plan::Plan;
 use crate::standardise::standardise_weight;
 
@@ -115,7 +115,7 @@ impl<E: CpuExecutor> Node<E> {
         let shown_to = on_gradient();
         let mut finished = |param, gradient: &[f32]| match (&shown_to, self.params.variable(param)) {
             (Some(show), Some(variable)) => show(variable, gradient),
-            _ => Ok(Taken::No),
+            _ => Ok(GradientTaken::No),
         };
         let gradients = with_values(&gradient.contiguous()?, |gradient| {
             self.params.with_values(|params| {

@@ -22,11 +22,11 @@ pub type SumOver = dyn Fn(&mut [f64]) -> Result<()> + Send + Sync;
 ///
 /// It must not set a variable of the plan: they are locked for reading until the pass ends, so that it would
 /// wait forever.
-pub type OnGradient = dyn Fn(TensorId, &[f32]) -> Result<Taken> + Send + Sync;
+pub type OnGradient = dyn Fn(TensorId, &[f32]) -> Result<GradientTaken> + Send + Sync;
 
 /// Whether an [`OnGradient`] has taken the gradient that it was called with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum GradientTaken {
     /// Taken: candle's `GradStore` does not get it, which saves adding it to zeros.
     Yes,
     /// Not taken: candle's `GradStore` gets it.

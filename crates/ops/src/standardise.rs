@@ -5,7 +5,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use resnet_kernels::norm;
 
 /// Each filter of `weight: [out, in, k, k]` with mean 0 and variance 1, as BiT's convolutions use them
-/// (arXiv 1903.10520): `(w - mean) / sqrt(var + eps)`. The gradient flows to `weight`.
+/// (arXiv 1903.10520): `(w - mean) / sqrt(var + eps)`. The gradient flows to `weight`, and
+/// candle's `backward` can pass through the result several times.
 ///
 /// ```
 /// # use candle_core::{Device, Tensor};

@@ -8,7 +8,7 @@ use common::{Norm, assert_same, gradient, pull_back, tensor, values, variable, w
 use resnet_ops::{
     Conv2d, ConvConfig, Graph, GroupNorm, GroupNormConfig, Layer, Mode, Shape, add, avg_pool,
     avg_pool_2x2_ceil, batch_norm, bn_relu, conv2d, global_avg_pool, group_norm, linear, max_pool, relu,
-    softmax_cross_entropy, zero_pad_shortcut,
+    softmax_cross_entropy, standardise_weight, zero_pad_shortcut,
 };
 use resnet_testing::table;
 
@@ -112,6 +112,17 @@ fn backward_runs_once() -> Result<()> {
     let again = y.backward().expect_err("activations are gone").to_string();
     assert!(again.contains("run forward again"), "{again}");
     conv2d(&x, &w, ConvConfig::same(3))?.backward()?;
+    Ok(())
+}
+
+#[test]
+fn backward_runs_again_through_losses_and_standardised_filters() -> Result<()> {
+    let (logits, filters) = (variable(1, &[2, 3]), variable(2, &[2, 3, 1, 1]));
+    let labels = Tensor::new(&[0u32, 2], &Device::Cpu)?;
+    for y in [softmax_cross_entropy(&logits, &labels)?, standardise_weight(&filters, 1e-8)?] {
+        y.backward()?;
+        y.backward()?;
+    }
     Ok(())
 }
 

@@ -32,9 +32,9 @@ pub enum Error {
         /// Why not, and what would do.
         cause: String,
     },
-    /// Keys that cannot change while a run goes on.
+    /// Keys that cannot change when a run is resumed.
     #[error(
-        "{}; a run cannot change that while it goes on: the steps it has done were made with it",
+        "{}; a run cannot change that when it is resumed: the steps it has done were made with it",
         values(fixed)
     )]
     Fixed {
@@ -83,14 +83,14 @@ pub enum Error {
         b: PathBuf,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}; see that {}", path.display(), needed(action))]
+    #[error("cannot {action} {}: {cause}; see that {}", path.display(), needed(action))]
     Io {
         /// What was tried: "create", "read", "write".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The system's own words.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A file of the run that does not hold what it should.
     #[error("{}: {cause}; the file was damaged or written by another version", path.display())]
@@ -120,6 +120,6 @@ impl Error {
     /// A closure for `map_err` that says what was tried on which path.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();
-        move |source| Error::Io { action, path, source }
+        move |cause| Error::Io { action, path, cause }
     }
 }

@@ -1,24 +1,22 @@
 //! The run's folder: its paths, its creation, and the one process that writes to it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::lock::{LOCK, lock};
-use crate::record::FORMAT;
+use crate::lock::{LOCK, Lock, lock};
+use crate::record::{FORMAT, kept_name, kept_step};
+use crate::resume::{missing, remove_temporaries};
 use crate::sinks::MetricsFile;
 use crate::{
     Checkpoint, Difference, Divergence, Error, Metric, Recipe, RecipeChange, RunRecord, Sink, TensorBoard,
-    evidence, parse_metrics, time,
+    evidence, time,
 };
 
 const CHECKPOINTS: &str = "checkpoints";
 const TENSORBOARD: &str = "tensorboard";
-/// How the names of kept checkpoints begin and end.
-const KEPT: &str = "step-";
-const EXTENSION: &str = "safetensors";
 
 /// A run's folder, to look at.
 ///
@@ -99,15 +97,13 @@ impl RunFolder {
 
     /// `checkpoints/step-NUMBER.safetensors`: where the run stood after that many steps.
     pub fn kept_checkpoint(&self, step: u64) -> PathBuf {
-        self.dir.join(CHECKPOINTS).join(format!("{KEPT}{step}.{EXTENSION}"))
+        self.dir.join(CHECKPOINTS).join(kept_name(step))
     }
 
     /// The steps after which a checkpoint was kept, ascending; none if the folder cannot be read.
     pub fn kept_steps(&self) -> Vec<u64> {
         let files = fs::read_dir(self.dir.join(CHECKPOINTS)).into_iter().flatten().flatten();
-        let step =
-            |name: &str| name.strip_prefix(KEPT)?.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok();
-        let mut steps: Vec<u64> = files.filter_map(|file| step(file.file_name().to_str()?)).collect();
+        let mut steps: Vec<u64> = files.filter_map(|file| kept_step(file.file_name().to_str()?)).collect();
         steps.sort_unstable();
         steps
     }
@@ -139,17 +135,6 @@ impl RunFolder {
             return Err(Error::Damaged { path, cause });
         }
         Ok(record)
-    }
-
-    /// The metrics so far; a torn last line is left out.
-    ///
-    /// # Errors
-    /// [`Error::Io`], or [`Error::Damaged`] naming the line.
-    pub fn metrics(&self) -> Result<Vec<Metric>, Error> {
-        let path = self.dir.join(Self::METRICS);
-        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        let (metrics, _torn) = parse_metrics(&text).map_err(|cause| Error::Damaged { path, cause })?;
-        Ok(metrics)
     }
 }
 
@@ -191,7 +176,7 @@ pub struct Run {
 #[derive(Debug)]
 struct Kept {
     metrics: MetricsFile,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Run {
@@ -220,7 +205,7 @@ impl Run {
         Ok(Run { folder, recipe: recipe.clone(), record, kept, sinks: vec![] })
     }
 
-    /// Opens a run to go on with it.
+    /// Opens a run to go on with it; what an interrupted save left of a checkpoint is removed.
     ///
     /// # Errors
     /// [`Error::NotARun`], [`Error::InUse`], [`Error::Damaged`], [`Error::Io`], or those of
@@ -229,6 +214,9 @@ impl Run {
         let folder = RunFolder::open(dir)?;
         let lock = lock(dir)?;
         let (recipe, record) = (folder.recipe()?, folder.record()?);
+        if lock.is_exclusive() {
+            remove_temporaries(&dir.join(CHECKPOINTS));
+        }
         let metrics = MetricsFile::open(&dir.join(RunFolder::METRICS))?;
         let mut run =
             Run { folder, recipe, record, kept: Some(Kept { metrics, _lock: lock }), sinks: vec![] };
@@ -355,14 +343,19 @@ impl Run {
     }
 
     /// Cuts away, file by file in an atomic step each, what was logged after a checkpoint of `step` steps and
-    /// `epochs` closed epochs, so that a run which goes on from there has each step once. Torn lines go as
-    /// well.
+    /// `epochs` closed epochs, so that a run which goes on from there has each step once. Damaged lines go
+    /// as well. If the metrics end before the checkpoint, that is logged as a warning.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the metrics cannot be read, [`Error::Io`].
+    /// [`Error::Damaged`] if another version wrote a line of the metrics, [`Error::Io`].
     pub fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         kept.metrics.rewind(step, epochs)?;
+        let metrics = self.folder.metrics()?;
+        if let Some(lacks) = missing(&metrics, (&self.recipe, &self.record), (step, epochs)) {
+            let log = self.folder.metrics_file();
+            tracing::warn!("{} lacks {lacks}: it was copied while the run trained, or lost", log.display());
+        }
         self.each_sink(|sink| sink.rewind(step, epochs));
         // The step that it describes is done anew.
         let _ = fs::remove_file(self.folder.divergence());

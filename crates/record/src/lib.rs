@@ -18,6 +18,8 @@
 //! | `evidence` | what a page shows beside numbers: predictions, pictures, layers, norms |
 //! | `sinks` | where metrics go: `metrics.jsonl`, TensorBoard's event files |
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
+//! | `lock` | the lock that keeps a second writer out |
+//! | `resume` | what a resumed run may find: files of an interrupted save, a log that ends too early |
 //! | `kept` | reads and writes the evidence in the run's folder |
 //! | `runs` | runs as a list with their states; a log as it grows |
 //! | `seeds` | one quantity over seeds: its spread, and whether two trainings differ by more than that |
@@ -40,6 +42,7 @@ mod numbered;
 pub mod paper;
 mod recipe;
 mod record;
+mod resume;
 mod runs;
 mod seeds;
 mod sinks;

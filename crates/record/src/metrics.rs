@@ -227,19 +227,34 @@ impl Metric {
     }
 }
 
-/// The lines of a `metrics.jsonl`, and whether its last line is torn, as a crash may leave it. A torn line is
-/// left out.
+/// The lines of a `metrics.jsonl`, and whether its end is damaged: a crash may tear the last line, and after
+/// a power cut the last lines may be no JSON. What is damaged at the end is left out.
 ///
 /// # Errors
-/// A sentence that names the first whole line that is not a metric.
+/// A sentence that names the first line that is not a metric and stands before one, or that is JSON: another
+/// version wrote it.
 pub fn parse_metrics(text: &str) -> Result<(Vec<Metric>, bool), String> {
     let (whole, torn) = match text.rfind('\n') {
         Some(end) => text.split_at(end + 1),
         None => ("", text),
     };
-    let mut metrics = Vec::new();
+    let (mut metrics, mut damage) = (Vec::new(), None);
     for (index, line) in whole.lines().enumerate() {
-        metrics.push(serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1))?);
+        let error = match serde_json::from_str::<Metric>(line) {
+            Ok(metric) if damage.is_none() => {
+                metrics.push(metric);
+                continue;
+            }
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
+        let goes_on = error.as_ref().is_none_or(serde_json::Error::is_data);
+        let told = error.map_or(String::new(), |error| format!("line {}: {error}", index + 1));
+        let first = damage.take().unwrap_or(told);
+        if goes_on {
+            return Err(first);
+        }
+        damage = Some(first);
     }
-    Ok((metrics, !torn.is_empty()))
+    Ok((metrics, damage.is_some() || !torn.is_empty()))
 }

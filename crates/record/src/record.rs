@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::defaults::{is_one, one};
 use crate::{Difference, Machine, Recipe, Scores, Tools, time};
 
 /// The form of `record.json` that this version writes and reads.
@@ -38,7 +39,7 @@ pub struct RunRecord {
     pub threads: usize,
     /// Processes that began it together. Each batch norm saw its process's part of a batch, unless the recipe
     /// says otherwise.
-    #[serde(default = "alone", skip_serializing_if = "is_alone")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub processes: usize,
     /// Parameters of the network, frozen ones included; running statistics are not counted.
     pub parameters: u64,
@@ -104,14 +105,6 @@ pub struct RunRecord {
 /// The words of this process's command; what is not UTF-8 is replaced.
 pub fn command_line() -> Vec<String> {
     std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()
-}
-
-fn alone() -> usize {
-    1
-}
-
-fn is_alone(processes: &usize) -> bool {
-    *processes == alone()
 }
 
 impl RunRecord {
@@ -210,10 +203,6 @@ pub struct LeftOut {
     pub records: u64,
 }
 
-fn one() -> u64 {
-    1
-}
-
 /// How the reported weights were chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -267,6 +256,20 @@ impl Checkpoint {
             Checkpoint::Final => "final.safetensors",
         }
     }
+}
+
+/// How the names of kept checkpoints begin and end.
+const KEPT: &str = "step-";
+const EXTENSION: &str = ".safetensors";
+
+/// The name of the checkpoint that was kept after that many steps.
+pub(crate) fn kept_name(step: u64) -> String {
+    format!("{KEPT}{step}{EXTENSION}")
+}
+
+/// The steps after which the checkpoint of that name was kept; `None` if it is no kept checkpoint's name.
+pub(crate) fn kept_step(name: &str) -> Option<u64> {
+    name.strip_prefix(KEPT)?.strip_suffix(EXTENSION)?.parse().ok()
 }
 
 /// What came out of a finished run.

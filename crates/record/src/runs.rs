@@ -62,6 +62,18 @@ pub struct RunSummary {
 }
 
 impl RunFolder {
+    /// The metrics so far, without what [`parse_metrics`] leaves out.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Damaged`] naming the line.
+    pub fn metrics(&self) -> Result<Vec<Metric>, Error> {
+        let path = self.metrics_file();
+        let log = fs::read(&path).map_err(Error::io("read", &path))?;
+        let read = parse_metrics(&String::from_utf8_lossy(&log));
+        let (metrics, _damaged) = read.map_err(|cause| Error::Damaged { path, cause })?;
+        Ok(metrics)
+    }
+
     /// Whether a process writes to the run now.
     pub(crate) fn is_being_written(&self) -> bool {
         let Ok(lock) = fs::File::open(self.lock_file()) else { return false };
@@ -205,9 +217,8 @@ impl Follow {
         let begin = end_of_lines(&log[..same]);
         // A line that is being written comes whole next time.
         let end = end_of_lines(&log);
-        let damaged = |cause| Error::Damaged { path: path.clone(), cause };
-        let text = str::from_utf8(&log[begin..end]).map_err(|error| damaged(error.to_string()))?;
-        let (metrics, _) = parse_metrics(text).map_err(damaged)?;
+        let read = parse_metrics(&String::from_utf8_lossy(&log[begin..end]));
+        let (metrics, _damaged) = read.map_err(|cause| Error::Damaged { path, cause })?;
         self.read = log;
         self.read.truncate(end);
         Ok(metrics)

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// A difference whose p-value is below this counts as decided.
 const CHANCE: f64 = 0.05;
-/// The largest number of seeds that [`Contrast::seeds_to_decide`] tells.
+/// The share of experiments that [`Contrast::seeds_to_decide`] wants decided.
+const POWER: f64 = 0.8;
+/// The largest number of seeds that it tells.
 const MOST: usize = 1000;
 
 /// The values of one quantity, one for each seed.
@@ -66,13 +68,15 @@ impl Seeds {
 pub struct Contrast {
     /// The second mean less the first.
     pub difference: f64,
-    /// The standard error of the difference; NaN where one of the trainings has a single seed.
-    pub error: f64,
+    /// Half the width of the difference's 95 % confidence interval, which leaves out zero exactly where the
+    /// difference is decided. `None` where nothing is known of the spread: one seed of either, or all alike.
+    pub interval: Option<f64>,
     /// How often chance alone makes a difference as large: the two-sided p-value. `None` where nothing is
-    /// known of the spread: one seed of either, or all alike.
+    /// known of the spread.
     pub chance: Option<f64>,
-    /// How many seeds of each would decide if difference and spread stay as they are; `None` where nothing is
-    /// known of the spread, or where it would take more than a thousand.
+    /// With how many seeds of each four of five such experiments would be decided, if the true difference and
+    /// spread are those measured. `None` where it is decided, where nothing is known of the spread, or where
+    /// it would take more than a thousand.
     pub seeds_to_decide: Option<usize>,
 }
 
@@ -86,43 +90,94 @@ impl Contrast {
     /// assert!(contrast.is_decided() && (contrast.difference + 0.3).abs() < 1e-9);
     /// ```
     pub fn of(first: &Seeds, second: &Seeds) -> Option<Contrast> {
-        let difference = second.mean()? - first.mean()?;
-        let variances = [first, second].map(|seeds| seeds.deviation().map(|deviation| deviation.powi(2)));
-        let counts = [first.count(), second.count()];
-        let [Some(a), Some(b)] = variances else {
-            return Some(Contrast { difference, error: f64::NAN, chance: None, seeds_to_decide: None });
-        };
-        let error = standard_error([a, b], counts);
-        if error == 0.0 {
-            return Some(Contrast { difference, error, chance: None, seeds_to_decide: None });
+        Contrast::weighted(&[(-1.0, first), (1.0, second)])
+    }
+
+    /// The contrast of several trainings, in which `difference` is the sum of their means, each times its
+    /// weight; `None` if one of them has no seed.
+    pub fn weighted(parts: &[(f64, &Seeds)]) -> Option<Contrast> {
+        let mut difference = 0.0;
+        for (weight, seeds) in parts {
+            difference += weight * seeds.mean()?;
         }
-        let chance = |counts| chance_of(difference, [a, b], counts);
-        let least = counts[0].max(counts[1]);
-        let seeds_to_decide = (least..=MOST).find(|count| chance([*count; 2]) < CHANCE);
-        Some(Contrast { difference, error, chance: Some(chance(counts)), seeds_to_decide })
+        let open = Contrast { difference, interval: None, chance: None, seeds_to_decide: None };
+        let variances: Option<Vec<f64>> =
+            parts.iter().map(|(weight, seeds)| Some((weight * seeds.deviation()?).powi(2))).collect();
+        let Some(variances) = variances.filter(|variances| variances.iter().any(|variance| *variance > 0.0))
+        else {
+            return Some(open);
+        };
+        let counts: Vec<usize> = parts.iter().map(|(_, seeds)| seeds.count()).collect();
+        let noise = Noise::of(&variances, &counts);
+        let chance = two_sided(difference / noise.error, noise.freedom);
+        let most = counts.iter().copied().max().unwrap_or(0);
+        let seeds_to_decide = if chance < CHANCE { None } else { enough(difference, &variances, most + 1) };
+        let interval = Some(noise.error * students_t(CHANCE, noise.freedom));
+        Some(Contrast { interval, chance: Some(chance), seeds_to_decide, ..open })
     }
 
     /// Whether chance makes a difference as large less than once in twenty times.
     pub fn is_decided(&self) -> bool {
-        self.chance.is_some_and(|chance| chance < CHANCE)
+        self.is_decided_among(1)
+    }
+
+    /// Whether chance makes one of `tests` differences as large less than once in twenty times, by
+    /// Bonferroni's bound.
+    pub fn is_decided_among(&self, tests: usize) -> bool {
+        self.chance.is_some_and(|chance| chance * (tests as f64) < CHANCE)
     }
 }
 
-fn standard_error(variances: [f64; 2], counts: [usize; 2]) -> f64 {
-    (variances[0] / counts[0] as f64 + variances[1] / counts[1] as f64).sqrt()
+/// The standard error of a sum of means, and Welch's degrees of freedom.
+struct Noise {
+    error: f64,
+    freedom: f64,
 }
 
-/// The two-sided probability of a difference as large by Student's distribution with Welch's degrees of
-/// freedom.
-fn chance_of(difference: f64, variances: [f64; 2], counts: [usize; 2]) -> f64 {
-    let error = standard_error(variances, counts);
-    let share = |side: usize| {
-        let part = variances[side] / counts[side] as f64;
-        part * part / (counts[side] - 1) as f64
+impl Noise {
+    fn of(variances: &[f64], counts: &[usize]) -> Noise {
+        let shares = || variances.iter().zip(counts).map(|(variance, count)| variance / *count as f64);
+        let sum: f64 = shares().sum();
+        let least: f64 = shares().zip(counts).map(|(share, count)| share * share / (count - 1) as f64).sum();
+        Noise { error: sum.sqrt(), freedom: sum * sum / least }
+    }
+}
+
+/// The least number of seeds of each, from `least` on, with which a test finds this difference in a share of
+/// [`POWER`]; `None` above [`MOST`].
+fn enough(difference: f64, variances: &[f64], least: usize) -> Option<usize> {
+    let decides = |count: usize| {
+        let Noise { error, freedom } = Noise::of(variances, &vec![count; variances.len()]);
+        difference.abs() / error >= students_t(CHANCE, freedom) + students_t(2.0 * (1.0 - POWER), freedom)
     };
-    let freedom = error.powi(4) / (share(0) + share(1));
-    let t = difference / error;
+    let (mut below, mut from) = (least - 1, MOST);
+    if !decides(from) {
+        return None;
+    }
+    while from - below > 1 {
+        let middle = (below + from) / 2;
+        if decides(middle) { from = middle } else { below = middle }
+    }
+    Some(from)
+}
+
+/// How often Student's distribution is as far from zero as `t`.
+fn two_sided(t: f64, freedom: f64) -> f64 {
     incomplete_beta(freedom / (freedom + t * t), 0.5 * freedom, 0.5)
+}
+
+/// The `t` that Student's distribution passes on both sides together with this probability, by bisection.
+fn students_t(chance: f64, freedom: f64) -> f64 {
+    let mut above = 1.0;
+    while two_sided(above, freedom) > chance {
+        above *= 2.0;
+    }
+    let mut below = 0.0;
+    for _ in 0..60 {
+        let middle = 0.5 * (below + above);
+        if two_sided(middle, freedom) > chance { below = middle } else { above = middle }
+    }
+    0.5 * (below + above)
 }
 
 /// The regularised incomplete beta function `I_x(a, b)`, by its continued fraction.
@@ -211,8 +266,9 @@ mod tests {
             (30.0, 2.04227, 0.05),
         ];
         for (freedom, t, expected) in rows {
-            let chance = incomplete_beta(freedom / (freedom + t * t), 0.5 * freedom, 0.5);
+            let chance = two_sided(t, freedom);
             assert!(near(chance, expected, 1e-6), "{freedom} {t}: {chance}");
+            assert!(near(students_t(expected, freedom), t, 1e-3), "{freedom} {t}");
         }
         assert!(near(log_gamma(5.0), 24f64.ln(), 1e-12) && near(log_gamma(0.5), 0.572_364_942_924_7, 1e-12));
     }
@@ -240,12 +296,43 @@ mod tests {
         }
         let close = of(&[8.0, 8.2], &[7.9, 8.4]);
         assert!(!close.is_decided() && close.seeds_to_decide.is_some_and(|seeds| seeds > 20), "{close:?}");
-        // As many as it says are enough, and one fewer are not.
-        let open = of(&[8.0, 8.4], &[8.5, 8.9]);
-        let needed = open.seeds_to_decide.unwrap();
-        let variance = 0.08;
-        assert!(!open.is_decided() && chance_of(0.5, [variance; 2], [needed; 2]) < CHANCE);
-        assert!(chance_of(0.5, [variance; 2], [needed - 1; 2]) >= CHANCE, "{needed}");
+        // An interval leaves out zero where a difference is decided, and nowhere else.
+        let [open, decided] = [of(&[8.0, 8.4], &[8.5, 8.9]), of(&[8.0, 8.1], &[9.5, 9.4])];
+        assert!(!open.is_decided() && open.interval.is_some_and(|half| half > open.difference), "{open:?}");
+        assert!(decided.interval.is_some_and(|half| half < decided.difference), "{decided:?}");
+        assert!(decided.is_decided() && decided.seeds_to_decide.is_none() && !decided.is_decided_among(50));
         assert_eq!(Contrast::of(&Seeds::default(), &Seeds::of([1.0])), None);
+    }
+
+    /// Five hundred experiments for a number of seeds, drawn by a generator of its own: as many seeds as it
+    /// says decide about four of five, and far fewer do not.
+    #[test]
+    fn as_many_seeds_as_it_says_decide_four_experiments_of_five() {
+        // Deviations of 0.28 each.
+        let of = |values: &[f64]| Seeds::of(values.iter().copied());
+        let contrast = Contrast::of(&of(&[8.0, 8.4]), &of(&[8.3, 8.7])).unwrap();
+        let needed = contrast.seeds_to_decide.unwrap();
+        let mut state = 1u64;
+        let mut uniform = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+        };
+        let mut normal = move || (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+        let mut decided = |seeds: usize| {
+            let mut draw = |mean: f64| Seeds::of((0..seeds).map(|_| mean + 0.08f64.sqrt() * normal()));
+            let experiments = (0..500).map(|_| Contrast::of(&draw(8.2), &draw(8.5)).unwrap());
+            experiments.filter(|contrast| contrast.is_decided()).count()
+        };
+        let (enough, half) = (decided(needed), decided(needed / 2));
+        assert!((360..=440).contains(&enough) && half < 300, "{needed}: {enough}, {half}");
+    }
+
+    #[test]
+    fn a_weighted_sum_of_one_training_twice_is_the_contrast_of_two() {
+        let [a, b, c] = [[1.0, 2.0, 4.0], [2.0, 2.5, 4.5], [7.0, 7.5, 9.0]].map(Seeds::of);
+        let halves = Contrast::weighted(&[(-1.0, &a), (0.5, &b), (0.5, &c)]).unwrap();
+        assert!(near(halves.difference, 0.5 * (3.0 + 23.5 / 3.0) - 7.0 / 3.0, 1e-12), "{halves:?}");
+        assert!(halves.chance.is_some_and(|chance| chance > 0.0 && chance < 1.0));
+        assert_eq!(Contrast::weighted(&[(1.0, &a), (1.0, &Seeds::default())]), None);
     }
 }

@@ -226,3 +226,55 @@ fn a_follower_reads_what_a_resumed_run_logs_again() {
     }
     assert_eq!(follow.read().unwrap(), again);
 }
+
+#[test]
+fn what_a_power_cut_leaves_in_the_log_is_cut_away() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let mut run = create(&dir).unwrap();
+    for metric in [step(1), step(2), step(3)] {
+        run.log(&metric).unwrap();
+    }
+    drop(run);
+    let path = dir.join("metrics.jsonl");
+    let good = fs::read(&path).unwrap();
+    for end in [&b"\0\0\0\0\n"[..], b"\0\0\n{\"eve\n", b"\xff\xfe\n\0"] {
+        fs::write(&path, [&good[..], end].concat()).unwrap();
+        let mut run = Run::open(&dir).unwrap();
+        assert_eq!(run.folder().metrics().unwrap(), [step(1), step(2), step(3)]);
+        assert_eq!(run.folder().summary().unwrap().step, 3);
+        assert_eq!(Follow::new(run.folder().clone()).read().unwrap().len(), 3);
+        run.rewind(2, 0).unwrap();
+        assert_eq!(run.folder().metrics().unwrap(), [step(1), step(2)]);
+    }
+    // Between two lines it is told to who reads, and costs a resumed run no other line.
+    let lines: Vec<&[u8]> = good.split_inclusive(|byte| *byte == b'\n').collect();
+    fs::write(&path, [lines[0], b"\0\0\n", lines[2]].concat()).unwrap();
+    let mut run = Run::open(&dir).unwrap();
+    let message = run.folder().metrics().unwrap_err().to_string();
+    assert!(message.contains("metrics.jsonl") && message.contains("line 2"), "{message}");
+    run.rewind(3, 0).unwrap();
+    assert_eq!(run.folder().metrics().unwrap(), [step(1), step(3)]);
+}
+
+#[test]
+fn temporary_files_of_an_interrupted_save_are_removed_and_no_others() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    drop(create(&dir).unwrap());
+    let left = [".last.safetensors.4OuGZx", ".final.safetensors.abcdef", ".step-40.safetensors.123456"];
+    let others = [
+        "last.safetensors",
+        "last.safetensors.4OuGZx",
+        ".last.safetensors.swp",
+        ".mine.safetensors.4OuGZx",
+        ".step-x.safetensors.4OuGZx",
+    ];
+    let file = |name: &&str| dir.join("checkpoints").join(*name);
+    left.iter().chain(&others).for_each(|name| fs::write(file(name), "").unwrap());
+    RunFolder::open(&dir).unwrap();
+    assert!(left.iter().all(|name| file(name).exists()), "who only looks removes nothing");
+    drop(Run::open(&dir).unwrap());
+    assert!(!left.iter().any(|name| file(name).exists()));
+    assert!(others.iter().all(|name| file(name).exists()));
+}

@@ -1,8 +1,9 @@
 //! docs/recipes.md and its table, checked against what a recipe really takes.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
-use resnet_record::keys::{KEYS, markdown};
+use resnet_record::keys::{KEYS, Key};
 use resnet_record::{BUILT_IN, Recipe};
 use toml::{Table, Value};
 
@@ -135,6 +136,69 @@ fn collect(table: &Table, path: &str, sections: &mut Vec<String>) {
             collect(inner, &path, sections);
         }
     }
+}
+
+/// docs/recipes.md: the keys as tables, and the built-in recipes.
+fn markdown() -> String {
+    let mut page = "# Recipes\n\n\
+        A recipe is a TOML file that decides everything about a training. `cargo xtask train --recipe NAME` takes a\n\
+        built-in one or a file; `--set key=value` changes a key. Unknown keys are errors. This page is written by\n\
+        `RESNET_WRITE_DOCS=1 cargo test -p resnet-record --test keys` from `crates/record/src/recipe/keys.rs`; numbers such as\n\
+        1603.05027 are papers on arXiv.\n\n## Built in\n\n\
+        `cargo xtask recipes` lists them with the hours that each takes here; `cargo xtask recipes NAME` prints one.\n\n\
+        | name | what it trains | published in | error |\n|---|---|---|---|\n"
+        .to_owned();
+    for (name, text) in BUILT_IN.iter() {
+        let recipe = Recipe::parse(text, name).unwrap();
+        let error = recipe.published().unwrap_or_default();
+        let paper = recipe.paper.unwrap_or_default();
+        let _ = writeln!(page, "| `{name}` | {} | {paper} | {error} |", recipe.about);
+    }
+    let mut section = "";
+    for key in KEYS {
+        let (table, name) = split(key.name);
+        if table != section || key.name == "name" {
+            section = table;
+            let title =
+                if table.is_empty() { "The recipe itself".to_owned() } else { format!("`[{table}]`") };
+            let _ = write!(
+                page,
+                "\n## {title}\n\n| key | default | unit or values | meaning | source | elsewhere |\n|---|---|---|---|---|---|\n"
+            );
+        }
+        let default = match key.default {
+            None => "required".to_owned(),
+            Some("") => "absent".to_owned(),
+            Some(value) => format!("`{value}`"),
+        };
+        let Key { unit, meaning, source, peer, .. } = key;
+        let _ = writeln!(page, "| `{name}` | {default} | {unit} | {meaning} | {source} | {peer} |");
+    }
+    page.push_str(BESIDE_OTHERS);
+    page
+}
+
+/// How schedules count, and where timm and PyTorch count otherwise.
+const BESIDE_OTHERS: &str = "\n## Schedules compared with timm's and PyTorch's\n\n\
+    Every schedule counts optimizer steps from 0, whatever unit its durations have: W of warm-up, S of the whole training.\n\
+    `cargo xtask schedule NAME` draws one. Where timm and PyTorch differ, this is what holds here:\n\n\
+    | | here | PyTorch | timm |\n|---|---|---|---|\n\
+    | unit | steps | calls of `step()`: epochs in torchvision, steps with `OneCycleLR` | epochs, unless `--sched-on-updates` |\n\
+    | `warmup = \"5 epochs\"` | `lr (s + 1) / W`, so that no step has rate 0 and the last has `lr` | `LinearLR(1 / W, total_iters=W - 1)` | not there |\n\
+    | `warmup = { lr, duration, kind = \"linear\" }` | `warmup.lr + s (lr - warmup.lr) / W` | `LinearLR(warmup.lr / lr, total_iters=W)` | `--warmup-lr` |\n\
+    | `warmup = { lr, duration }` | flat | `ConstantLR` | not there |\n\
+    | after a warm-up | cosine, polynomial and exponential begin at step W and end at S, as in `SequentialLR` | the same | `--warmup-prefix`; without it the warm-up replaces the first steps of the curve |\n\
+    | milestones | from the start of the training, warm-up included, as in the paper | from the end of the warm-up in `SequentialLR` | from the start unless `--warmup-prefix`, and one count early: `decay_t=[13]` lowers step 12 |\n\
+    | end of a cosine | step S - 1 is one step short of `min_lr`, which step S would have | the same | the same; cooldown epochs at `--min-lr` follow |\n\
+    | restarts | cycle k has length `cycle * cycle_mul^k` and begins at `lr * cycle_decay^k`; only its first step is rounded to a whole number | `CosineAnnealingWarmRestarts`, no decay | the same; `--lr-cycle-limit` cycles, here as many as the training has room for |\n\
+    | `onecycle` | PyTorch's: the peak is at step `W - 1`, the least rate at S - 1; momentum stays as it is | `cycle_momentum` moves it too, unless it is off | not there |\n\
+    | `polynomial` | `min_lr + (lr - min_lr) (1 - t)^power` | without `min_lr` | the same |\n\
+    | `exponential` | `smooth` is PyTorch's, `staircase` timm's `step` | `ExponentialLR`, `StepLR` | `step` |\n\n\
+    `tests/goldens/make_schedules.py` writes what PyTorch and timm give, and a test compares every step to 1e-9.\n";
+
+/// The table that a key stands in, and its name there.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('.').unwrap_or(("", name))
 }
 
 #[test]

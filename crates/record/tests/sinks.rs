@@ -39,8 +39,8 @@ impl Sink for Failing {
     fn write(&mut self, _metric: &Metric) -> Result<(), Error> {
         let mut asked = self.0.lock().unwrap();
         *asked += 1;
-        let source = io::Error::from(io::ErrorKind::StorageFull);
-        if *asked > 2 { Err(Error::Io { action: "write", path: "disk".into(), source }) } else { Ok(()) }
+        let cause = io::Error::from(io::ErrorKind::StorageFull);
+        if *asked > 2 { Err(Error::Io { action: "write", path: "disk".into(), cause }) } else { Ok(()) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::context;
 use resnet_record::keys::WITHOUT_EFFECT;
-use resnet_record::{Contrast, DataSet, RunFolder, Seeds};
+use resnet_record::{Contrast, DataSet, RunFolder, Seeds, Split};
 use serde::Serialize;
 
 use crate::Error;
@@ -14,7 +14,7 @@ use crate::chart::{Axis, Chart, Colour, Series, medians};
 use crate::figure::Figure;
 use crate::numbers::{capital, count, counted, duration};
 use crate::page::render;
-use crate::run::{Measured, RunData, drops_told, shared_drops, shared_epoch};
+use crate::run::{RunData, drops_told, shared_drops, shared_epoch};
 
 /// Runs of one training that differ in their seed alone.
 struct Group {
@@ -58,9 +58,9 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
     let differences = differing_keys(&trainings);
     let groups = gathered(runs, &trainings, &differences);
     let measured =
-        match groups.iter().flat_map(|group| &group.runs).all(|run| !run.errors(Measured::Test).is_empty()) {
-            true => Measured::Test,
-            false => Measured::Validation,
+        match groups.iter().flat_map(|group| &group.runs).all(|run| !run.errors(Split::Test).is_empty()) {
+            true => Split::Test,
+            false => Split::Validation,
         };
     let compared = compared_on(&groups);
     let mut figures = vec![];
@@ -213,7 +213,7 @@ fn drops(groups: &[Group]) -> Vec<f64> {
     shared_drops(groups.iter().flat_map(|group| &group.runs).map(RunData::drops))
 }
 
-fn errors(groups: &[Group], measured: Measured) -> Option<Chart> {
+fn errors(groups: &[Group], measured: Split) -> Option<Chart> {
     let all = groups.iter().flat_map(|group| &group.runs);
     let most = all.clone().flat_map(|run| run.errors(measured)).map(|(_, error)| error).fold(0.0, f64::max);
     let last = all.map(RunData::last_step).max()?;
@@ -257,11 +257,11 @@ fn losses(groups: &[Group]) -> Chart {
 }
 
 /// The images by whose errors finished runs are compared: the test images if any of them was scored on them.
-fn compared_on(groups: &[Group]) -> Measured {
+fn compared_on(groups: &[Group]) -> Split {
     let mut results = groups.iter().flat_map(|group| &group.runs).filter_map(|run| run.record.results);
     match results.any(|results| results.test.is_some()) {
-        true => Measured::Test,
-        false => Measured::Validation,
+        true => Split::Test,
+        false => Split::Validation,
     }
 }
 
@@ -272,12 +272,12 @@ fn seeds(group: &Group) -> usize {
 
 /// The errors of the runs that are finished, all on the same images: one for each seed, since runs of one
 /// seed show nothing of the noise.
-fn final_errors(group: &Group, measured: Measured) -> Seeds {
+fn final_errors(group: &Group, measured: Split) -> Seeds {
     let error_of = |run: &RunData| {
         let results = run.record.results?;
         let scores = match measured {
-            Measured::Test => results.test,
-            Measured::Validation => results.validation,
+            Split::Test => results.test,
+            Split::Validation => results.validation,
         };
         Some((run.record.seed, scores?.error()))
     };
@@ -286,7 +286,7 @@ fn final_errors(group: &Group, measured: Measured) -> Seeds {
     Seeds::of(by_seed.into_values())
 }
 
-fn row(group: &Group, measured: Measured) -> Row {
+fn row(group: &Group, measured: Split) -> Row {
     let errors = final_errors(group, measured);
     let seconds = Seeds::of(group.runs.iter().filter_map(|run| Some(run.record.results?.seconds)));
     let spread = errors.deviation().map_or(String::new(), |deviation| format!(" ± {deviation:.2}"));
@@ -305,7 +305,7 @@ fn row(group: &Group, measured: Measured) -> Row {
 }
 
 /// Which training is better, if the seeds tell.
-fn verdict(groups: &[Group], measured: Measured) -> String {
+fn verdict(groups: &[Group], measured: Split) -> String {
     let mut all: Vec<(&str, Seeds, f64)> = groups
         .iter()
         .filter_map(|group| {
@@ -325,24 +325,28 @@ fn verdict(groups: &[Group], measured: Measured) -> String {
             _ => "Nothing to compare yet: fewer than two trainings have a result.".to_owned(),
         };
     };
-    let Some(contrast) =
-        Contrast::of(best_errors, second_errors).filter(|contrast| contrast.chance.is_some())
+    let contrast = Contrast::of(best_errors, second_errors);
+    let Some((contrast, interval)) = contrast.and_then(|contrast| Some((contrast, contrast.interval?)))
     else {
         return format!(
             "{best} has the lowest error, {second} the next; that may be chance, since the seeds show no noise to compare it \
              with. Train more seeds of both before choosing."
         );
     };
-    let Contrast { difference, error, seeds_to_decide, .. } = contrast;
+    let Contrast { difference, seeds_to_decide, .. } = contrast;
     if contrast.is_decided() {
         return format!(
-            "{best} is better than {second} by {difference:.2} ± {error:.2} points: chance alone makes as much less than once \
-             in twenty times."
+            "{best} is better than {second} by {difference:.2} ± {interval:.2} points (95 % confidence): chance alone makes as \
+             much less than once in twenty times."
         );
     }
     let needed = match seeds_to_decide {
-        Some(seeds) => format!("{seeds} seeds of each would decide if this goes on"),
+        Some(seeds) => {
+            format!("about {seeds} seeds of each would decide if difference and spread stay as they are")
+        }
         None => "a thousand seeds of each would not decide".to_owned(),
     };
-    format!("{best} and {second} differ by {difference:.2} ± {error:.2} points: no winner yet; {needed}.")
+    format!(
+        "{best} and {second} differ by {difference:.2} ± {interval:.2} points (95 % confidence): no winner yet; {needed}."
+    )
 }

@@ -1,12 +1,12 @@
 //! The charts of a run: training loss dashed, test or validation error solid, as in the paper's figures 1, 3
 //! and 6.
 
-use resnet_record::RunFolder;
+use resnet_record::{RunFolder, Split};
 
 use crate::Error;
 use crate::chart::{Axis, Chart, Colour, Scale, Series, smoothed};
 use crate::numbers::significant;
-use crate::run::{Measured, RunData};
+use crate::run::RunData;
 
 /// The most values that are drawn as they are. Of more, the mean over a hundredth of them is drawn, with the
 /// values pale behind it.
@@ -32,7 +32,7 @@ pub(crate) fn loss(run: &RunData) -> Chart {
 /// Errors by epoch, solid, with the published one if there is one, and the training loss, dashed, by the axis
 /// on the right.
 pub(crate) fn error(run: &RunData) -> Option<Chart> {
-    let measured = [Measured::Test, Measured::Validation].map(|measured| (measured, run.errors(measured)));
+    let measured = [Split::Test, Split::Validation].map(|measured| (measured, run.errors(measured)));
     let (training, losses) = (run.training_errors(), run.epoch_losses());
     if training.is_empty() {
         return None;
@@ -103,7 +103,7 @@ fn marks(series: Series, run: &RunData) -> Series {
 
 /// The highest error in percent, at least 1.
 fn highest(run: &RunData) -> f64 {
-    let measured = [run.errors(Measured::Test), run.errors(Measured::Validation)].concat();
+    let measured = [run.errors(Split::Test), run.errors(Split::Validation)].concat();
     let all = if measured.is_empty() { run.training_errors() } else { measured };
     all.iter().map(|(_, error)| *error).filter(|error| error.is_finite()).fold(1.0, f64::max)
 }

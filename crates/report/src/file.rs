@@ -11,10 +11,13 @@ use crate::again::{began_with, train_again};
 use crate::numbers::quoted;
 use crate::{Article, Error, Figure, article_page, comparison_page, run_page};
 
-/// A text in every page of this crate. A file that has it may be replaced.
-const PAGE: &str = "content=\"resnet-report\"";
-/// The same for SVG files: charts, and diagrams of units and networks.
-const PICTURES: [&str; 2] = ["<svg class=\"chart\"", "<svg class=\"diagram\""];
+/// A text before the title of every page of this crate. A file that has it there may be replaced.
+const PAGE: &str = "<meta name=\"generator\" content=\"resnet-report\">";
+/// How SVG files of ours begin: charts, and diagrams of units and networks. They may be replaced.
+const PICTURES: [&str; 2] = [
+    "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ",
+    "<svg class=\"diagram\" xmlns=\"http://www.w3.org/2000/svg\" width=\"",
+];
 /// The page of a running training takes at most 1/`SHARE` of the time.
 const SHARE: u32 = 50;
 
@@ -33,7 +36,7 @@ pub fn write_page(folders: &[RunFolder], out: Option<&Path>) -> Result<PathBuf, 
         }
     };
     let file = out.map_or(file, Path::to_owned);
-    write(&file, &page, &[PAGE])?;
+    write(&file, &page, is_page)?;
     Ok(file)
 }
 
@@ -42,7 +45,7 @@ pub fn write_page(folders: &[RunFolder], out: Option<&Path>) -> Result<PathBuf, 
 /// # Errors
 /// As [`article_page`]; [`Error::NotOurs`] if another file is there; [`Error::Io`].
 pub fn write_article(file: &Path, article: &Article) -> Result<(), Error> {
-    write(file, &article_page(article)?, &[PAGE])
+    write(file, &article_page(article)?, is_page)
 }
 
 /// Writes the curves of a run as an SVG file.
@@ -58,7 +61,7 @@ pub fn write_curves(folder: &RunFolder, file: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::NotOurs`] if another file is there; [`Error::Io`].
 pub fn write_chart(file: &Path, svg: &str) -> Result<(), Error> {
-    write(file, svg, &PICTURES)
+    write(file, svg, is_picture)
 }
 
 /// Writes the picture of a figure as an SVG file; an earlier one is replaced.
@@ -128,10 +131,17 @@ fn shell(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }
 
-/// Writes `text`; an earlier file of ours, which has one of `marks` in it, is replaced, and no other is.
-fn write(file: &Path, text: &str, marks: &[&str]) -> Result<(), Error> {
-    let is_ours = || fs::read_to_string(file).is_ok_and(|old| marks.iter().any(|mark| old.contains(mark)));
-    if file.exists() && !is_ours() {
+fn is_page(text: &str) -> bool {
+    text.split("<title>").next().is_some_and(|head| head.contains(PAGE))
+}
+
+fn is_picture(text: &str) -> bool {
+    PICTURES.iter().any(|begin| text.starts_with(begin))
+}
+
+/// Writes `text`; an earlier file of ours is replaced, and no other is.
+fn write(file: &Path, text: &str, is_ours: fn(&str) -> bool) -> Result<(), Error> {
+    if file.exists() && !fs::read_to_string(file).is_ok_and(|old| is_ours(&old)) {
         return Err(Error::NotOurs(file.to_owned()));
     }
     resnet_files::write_whole(file, |out| out.write_all(text.as_bytes()))

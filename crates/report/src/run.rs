@@ -1,7 +1,7 @@
 //! What a run's folder says, ready to be drawn.
 
 use resnet_record::{
-    EpochMetrics, Metric, ProcessesMetrics, Recipe, RunFolder, RunRecord, ScheduleRecipe, StepMetrics,
+    EpochMetrics, Metric, ProcessesMetrics, Recipe, RunFolder, RunRecord, ScheduleRecipe, Split, StepMetrics,
 };
 
 use crate::Error;
@@ -14,22 +14,6 @@ pub(crate) struct RunData {
     pub(crate) epochs: Vec<EpochMetrics>,
     /// Where the time went in each of several processes; empty where one trained alone.
     pub(crate) processes: Vec<ProcessesMetrics>,
-}
-
-/// Which images an error is measured on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Measured {
-    Test,
-    Validation,
-}
-
-impl Measured {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Measured::Test => "test",
-            Measured::Validation => "validation",
-        }
-    }
 }
 
 impl RunData {
@@ -75,10 +59,10 @@ impl RunData {
     }
 
     /// Error in percent after each epoch on the images of `measured`, as far as it was measured.
-    pub(crate) fn errors(&self, measured: Measured) -> Vec<(f64, f64)> {
+    pub(crate) fn errors(&self, measured: Split) -> Vec<(f64, f64)> {
         let scores = |epoch: &EpochMetrics| match measured {
-            Measured::Test => epoch.test,
-            Measured::Validation => epoch.judged_validation(),
+            Split::Test => epoch.test,
+            Split::Validation => epoch.judged_validation(),
         };
         let error = |epoch: &EpochMetrics| Some((epoch.step as f64, scores(epoch)?.error()));
         self.epochs.iter().filter_map(error).collect()
@@ -101,19 +85,18 @@ impl RunData {
 
     /// The error that is reported: the final test error of the chosen weights, else their validation error,
     /// else the last one that was measured after an epoch.
-    pub(crate) fn final_error(&self) -> Option<(Measured, f64)> {
+    pub(crate) fn final_error(&self) -> Option<(Split, f64)> {
         let results = self.record.results;
-        let test = results.and_then(|results| results.test).map(|scores| (Measured::Test, scores.error()));
-        let validation = results
-            .and_then(|results| results.validation)
-            .map(|scores| (Measured::Validation, scores.error()));
+        let test = results.and_then(|results| results.test).map(|scores| (Split::Test, scores.error()));
+        let validation =
+            results.and_then(|results| results.validation).map(|scores| (Split::Validation, scores.error()));
         test.or(validation).or_else(|| self.last_drawn_error())
     }
 
     /// The error that the curve of errors ends at, on the test images if they were scored after each epoch.
-    pub(crate) fn last_drawn_error(&self) -> Option<(Measured, f64)> {
+    pub(crate) fn last_drawn_error(&self) -> Option<(Split, f64)> {
         let last = |measured| self.errors(measured).last().map(|(_, error)| (measured, *error));
-        last(Measured::Test).or_else(|| last(Measured::Validation))
+        last(Split::Test).or_else(|| last(Split::Validation))
     }
 
     /// Where a multistep schedule lowered the learning rate.

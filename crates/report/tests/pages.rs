@@ -6,7 +6,7 @@ use resnet_record::{
     Checkpoint, DataSet, Difference, EpochMetrics, Metric, ProcessesMetrics, Recipe, RecipeChange, Results,
     Run, RunFolder, RunRecord, Scores, StepMetrics, StepTime,
 };
-use resnet_report::{comparison_page, curves_svg, run_page, write_page};
+use resnet_report::{comparison_page, curves_svg, run_page, write_chart, write_page};
 
 fn scores(correct: u64) -> Scores {
     Scores { images: 1000, top1_correct: correct, top5_correct: None, loss: 0.5, images_per_second: 900.0 }
@@ -347,4 +347,36 @@ fn runs_that_have_just_begun_have_pages_too() {
     let page = run_page(&folder, &[]).unwrap();
     assert!(page.contains("not finished, 1 step so far") && !page.contains("NaN"), "{page}");
     assert!(curves_svg(&folder).unwrap().starts_with("<svg"));
+}
+
+#[test]
+fn only_files_of_ours_are_replaced() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = run(&scratch.path().join("run"), "resnet20-v2", 0, 2, 8.0);
+    let svg = curves_svg(&folder).unwrap();
+    let file = scratch.path().join("index.html");
+    let page = || write_page(std::slice::from_ref(&folder), Some(&file));
+    for theirs in [
+        "<svg class=\"chart\" width=1></svg>",
+        "<!doctype html>\n<title>A page</title><meta name=\"generator\" content=\"resnet-report\">",
+        &format!("<!doctype html>\n<title>Our curves</title>{svg}"),
+    ] {
+        std::fs::write(&file, theirs).unwrap();
+        assert!(write_chart(&file, &svg).is_err() && page().is_err(), "{theirs}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), theirs);
+    }
+    // The second time one of ours is there, and then those that an earlier version made.
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    std::fs::remove_file(&file).unwrap();
+    write_chart(&file, &svg).unwrap();
+    write_chart(&file, &svg).unwrap();
+    for picture in ["quick-start.svg", "paper/figure1.svg"] {
+        std::fs::copy(docs.join(picture), &file).unwrap();
+        write_chart(&file, &svg).unwrap();
+    }
+    std::fs::remove_file(&file).unwrap();
+    page().unwrap();
+    page().unwrap();
+    std::fs::copy(docs.join("results/small/table1.html"), &file).unwrap();
+    page().unwrap();
 }

@@ -29,20 +29,20 @@ pub enum Error {
     #[error(transparent)]
     Train(#[from] resnet_train::Error),
     /// A tensor operation failed.
-    #[error("{doing} failed: {source}")]
+    #[error("{doing} failed: {cause}")]
     Compute {
         /// What was being computed.
         doing: String,
         /// candle's own words.
-        source: Box<candle_core::Error>,
+        cause: Box<candle_core::Error>,
     },
     /// A name that is neither a file nor a folder, and no model of the hub either.
-    #[error("there is no file or folder {text}, and as a model of the hub: {source}")]
+    #[error("there is no file or folder {text}, and as a model of the hub: {cause}")]
     NotThere {
         /// What was asked for.
         text: String,
         /// What the hub says.
-        source: Box<Error>,
+        cause: Box<Error>,
     },
     /// The bare name of a network of the registry, which does not name any weights.
     #[error("{0} names a network without weights")]
@@ -154,8 +154,8 @@ pub enum Error {
         /// The recipe's name.
         recipe: String,
     },
-    /// A folder was given for a recipe that draws its own images.
-    #[error("recipe '{recipe}' draws its own images and reads none")]
+    /// A folder was given for a recipe that generates its own images.
+    #[error("recipe '{recipe}' generates its own images and reads none")]
     DrawsItsOwn {
         /// The recipe's name.
         recipe: String,
@@ -172,6 +172,9 @@ pub enum Error {
         /// What the folder holds.
         found: Recognised,
     },
+    /// A run whose data are not where it found them.
+    #[error("the run's data were in {}, and nothing is there", .0.display())]
+    DataGone(PathBuf),
     /// A crop that is larger than the resized image.
     #[error("a crop of {crop} pixels does not fit into a shorter side of {resize}")]
     CropTooLarge {
@@ -229,6 +232,6 @@ impl Error {
     /// A closure for `map_err` that says what was being computed.
     pub(crate) fn compute(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Error {
         let doing = doing.into();
-        move |source| Error::Compute { doing, source: Box::new(source) }
+        move |cause| Error::Compute { doing, cause: Box::new(cause) }
     }
 }

@@ -129,11 +129,13 @@ impl Pretrained {
         })
     }
 
-    /// The test images of `images`, in order. This counts as a reading of their labels.
+    /// The test images of `images`, in order, checked as [`Pretrained::check_images`] does. This counts as a
+    /// reading of their labels in `images`; [`Pretrained::count_test_reading`] counts in the run's record.
     ///
     /// # Errors
-    /// As [`Pretrained::view`], or if the images cannot be read.
+    /// As [`Pretrained::check_images`] and [`Pretrained::view`], or if the images cannot be read.
     pub fn test_feed(&self, images: &Images, options: &EvalOptions) -> Result<TestFeed, Error> {
+        self.check_images(&images.described())?;
         let EvalOptions { batch, on_broken, workers, .. } = *options;
         let files = match images {
             Images::InMemory(data) => {
@@ -220,6 +222,24 @@ impl Pretrained {
 
     /// Scores the network on every image of `feed`. `on_images` is called with the number of images done and
     /// returns whether to go on; if not, the result is `None`. See [`resnet_train::evaluate`].
+    ///
+    /// ```no_run
+    /// use resnet::{EvalOptions, Images, OpenOptions, Pretrained};
+    ///
+    /// # fn main() -> Result<(), resnet::Error> {
+    /// let network = Pretrained::load("timm/resnet50.a1_in1k")?;
+    /// let classes = network.spec().classes;
+    /// let images = Images::to_evaluate("imagenet".as_ref(), None, classes, &OpenOptions::default())?;
+    /// if let Some(warning) = network.check_images(&images.described())? {
+    ///     eprintln!("{warning}");
+    /// }
+    /// let test = network.test_feed(&images, &EvalOptions::default())?;
+    /// if let Some(scores) = network.evaluate(&*test.feed, |_| true)? {
+    ///     println!("top-1 {:.2} %", scores.top1());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If the images cannot be loaded, or the network fails or answers NaN.

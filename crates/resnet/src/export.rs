@@ -73,7 +73,8 @@ impl Pretrained {
     /// If the dialect has no names for the network, `file` is where the `config.json` belongs, or a file
     /// cannot be written; as [`Pretrained::may_be_exported_to`]; and [`Error::ReplacesItself`] if `file` is
     /// the file that the weights are from.
-    pub fn export(&self, dialect: Dialect, file: &Path) -> Result<Exported, Error> {
+    pub fn export(&self, dialect: Dialect, file: impl AsRef<Path>) -> Result<Exported, Error> {
+        let file = file.as_ref();
         let config = self.config_beside(file, dialect);
         if config.as_deref() == Some(file) {
             return Err(Error::PlaceOfConfig { file: file.to_owned() });

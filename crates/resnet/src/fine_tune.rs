@@ -49,7 +49,10 @@ impl Pretrained {
     }
 
     /// Trains the network by `recipe` on images in memory, in a new run's folder, to the recipe's end. The
-    /// recipe's `model` is ignored: the network is this one.
+    /// recipe's `model` is ignored: the network is this one, without stochastic depth.
+    ///
+    /// Images are normalised as `recipe` says, also in later predictions. For timm's or torchvision's weights
+    /// set `data.mean` and `data.std` to those of [`Pretrained::normalisation`].
     ///
     /// The images must have the size of the network's input. Afterwards the network has the weights that the
     /// run reports, and [`Pretrained::run`] is that run.
@@ -57,7 +60,13 @@ impl Pretrained {
     /// # Errors
     /// If the data have other classes than the network, the recipe is for images in files, the folder is not
     /// empty, or the training fails or diverges.
-    pub fn fine_tune(&mut self, recipe: &Recipe, data: &Dataset, folder: &Path) -> Result<Results, Error> {
+    pub fn fine_tune(
+        &mut self,
+        recipe: &Recipe,
+        data: &Dataset,
+        folder: impl AsRef<Path>,
+    ) -> Result<Results, Error> {
+        let folder = folder.as_ref();
         let classes = data.train.classes();
         if classes.len() != self.spec().classes {
             let (has, here) = (classes.len(), self.spec().classes);
@@ -74,6 +83,9 @@ impl Pretrained {
         let mut recipe = recipe.clone();
         recipe.model.name.clone_from(&self.spec().name);
         recipe.model.classes = Some(classes.len());
+        // A resumed run builds the network that its recipe says, and loading built this one without either.
+        recipe.model.stochastic_depth = 0.0;
+        recipe.model.zero_init_residual = false;
         self.network.prepare(&recipe)?;
         TrainingPlan::new(&recipe, data)?.check(&self.network)?;
 

@@ -3,9 +3,8 @@
 //! Head and pooling are linear, so a class's logit is the mean over the last feature map of
 //! `W[class] . features`, plus a bias. Those products, brought back to the image's size, are laid over it.
 
-use std::fs::{self, File};
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use candle_core::IndexOp as _;
 use resnet_train::Classifier as _;
@@ -96,18 +95,14 @@ fn not_written(out: &Path, cause: io::Error) -> Error {
 }
 
 impl HeatMap {
-    /// Whether a heat map may be written to `file`: nothing is there, or an earlier heat map, which has a
-    /// mark of its own. So nobody's picture is lost by a wrong name.
+    /// Whether a heat map may be written to `file`: nothing is there, an earlier heat map, which has a mark
+    /// of its own, or a device or a pipe. So nobody's picture is lost by a wrong name.
     ///
     /// # Errors
-    /// If another file is there.
+    /// If another file, a folder or a link to nowhere is there.
     pub fn may_be_at(file: &Path) -> Result<(), Error> {
-        // A link to nowhere is somebody's as well.
-        if file.symlink_metadata().is_err() || is_marked(file) {
-            return Ok(());
-        }
-        let cause = "it exists already and is no heat map; name another file, or remove this one";
-        Err(not_written(file, io::Error::new(io::ErrorKind::AlreadyExists, cause)))
+        resnet_files::may_replace(file, "heat map", |there| MARK.is_in(there))
+            .map_err(|cause| not_written(file, cause))
     }
 
     /// The map over the image in grey, as large as the image; what the network did not see stays dark.
@@ -153,11 +148,6 @@ impl HeatMap {
 
 /// The mark of every heat map.
 const MARK: PngMark = PngMark(b"\0\0\0\x18tEXtSoftware\0resnet heat map\xbe^6\"");
-
-/// Whether the file has the mark of a heat map.
-fn is_marked(file: &Path) -> bool {
-    File::open(file).is_ok_and(|file| MARK.is_in(file))
-}
 
 /// How much of a pixel is the image's; the rest is the map's.
 const IMAGE: f32 = 0.45;

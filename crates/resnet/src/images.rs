@@ -6,8 +6,8 @@ use resnet_data::sources::{
     Layout, OpenFiles, UnlabelledTest, open_files, tell_empty_classes, tell_oddities,
 };
 use resnet_data::{
-    Contents, DataKind, Dataset, Error as DataError, OnBroken, contents, generated, layout_of, open_dir,
-    open_test,
+    Contents, DataKind, Dataset, Error as DataError, OnBroken, contents, generated, layout_of, open_cifar,
+    open_cifar_test,
 };
 use resnet_record::{DataSet, GeneratedSizes, Recipe};
 use resnet_train::{ImageFiles, TrainingData};
@@ -122,8 +122,11 @@ impl Images {
             }
             (Some(kind), None, None) => return download(kind, options).map(Images::InMemory),
             (Some(kind), None, Some(folder)) => {
-                let open = if options.needed == Needed::All { open_dir } else { open_test };
-                open(folder, Some(kind)).map(Images::InMemory).map_err(Error::from)
+                let data = match options.needed {
+                    Needed::All => open_cifar(folder, Some(kind)),
+                    Needed::Evaluation => open_cifar_test(folder, Some(kind)),
+                };
+                data.map(Images::InMemory).map_err(Error::from)
             }
         };
         opened.map_err(|error| match (&error, folder) {
@@ -164,8 +167,8 @@ impl Images {
             return in_files();
         }
         match contents(folder, labels)? {
-            Contents::Cifar(_) => Ok(Images::InMemory(open_test(folder, None)?)),
-            Contents::Ambiguous { .. } => Ok(Images::InMemory(open_test(folder, usual)?)),
+            Contents::Cifar(_) => Ok(Images::InMemory(open_cifar_test(folder, None)?)),
+            Contents::Ambiguous { .. } => Ok(Images::InMemory(open_cifar_test(folder, usual)?)),
             Contents::Files(_) => in_files(),
             Contents::Nothing { wanted } => {
                 Err(DataError::Unrecognised { path: folder.to_owned(), wanted }.into())
@@ -231,7 +234,7 @@ impl Images {
     /// Height and width of images in memory, in pixels.
     pub fn size(&self) -> Option<[usize; 2]> {
         match self {
-            Images::InMemory(data) => Some(data.test.size().into()),
+            Images::InMemory(data) => Some(data.test.size()),
             Images::InFiles(_) => None,
         }
     }
@@ -240,7 +243,7 @@ impl Images {
     pub fn bytes(&self) -> u64 {
         match self {
             Images::InMemory(data) => {
-                let (height, width) = data.test.size();
+                let [height, width] = data.test.size();
                 ((data.train.len() + data.test.len()) * 3 * height * width) as u64
             }
             Images::InFiles(_) => 0,
@@ -295,6 +298,17 @@ pub fn absolute_origin(origin: &str) -> String {
 pub fn origin_path(origin: &str) -> Option<PathBuf> {
     let path = PathBuf::from(origin);
     path.exists().then_some(path)
+}
+
+/// Where the data of a run with this [origin](absolute_origin) are, if they are in files of the user's.
+///
+/// # Errors
+/// [`Error::DataGone`] if nothing is there any more, such as on a disk that is not mounted.
+pub fn origin_folder(origin: &str) -> Result<Option<PathBuf>, Error> {
+    match origin_path(origin) {
+        None if Path::new(origin).is_absolute() => Err(Error::DataGone(origin.into())),
+        found => Ok(found),
+    }
 }
 
 fn kind_of(set: DataSet) -> Option<DataKind> {
@@ -354,5 +368,10 @@ mod tests {
         assert_eq!((images.name(), images.size(), images.bytes()), ("class folders", None, 0));
         assert!(origin_path(images.origin()).is_some() && origin_path("seed 0").is_none());
         assert_eq!(absolute_origin("seed 0"), "seed 0");
+        assert_eq!(origin_folder("seed 0").unwrap(), None);
+        assert_eq!(origin_folder(images.origin()).unwrap(), origin_path(images.origin()));
+        let gone = here.path().join("gone");
+        let refused = origin_folder(&gone.to_string_lossy()).unwrap_err();
+        assert!(matches!(refused, Error::DataGone(ref at) if *at == gone), "{refused}");
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! # fn main() -> Result<(), resnet::Error> {
 //! let network = Pretrained::load("timm/resnet50.a1_in1k")?;
-//! for answer in network.predict_files(&["cat.jpg".into()])? {
+//! for answer in network.predict_files(&["cat.jpg"])? {
 //!     for guess in answer?.top(5) {
 //!         println!("{:.1} %  {}", 100.0 * guess.probability, guess.name);
 //!     }
@@ -19,21 +19,23 @@
 //! here; for images in files there are [`Training`] and [`StartingWeights`]:
 //!
 //! ```no_run
-//! use resnet::models::checkpoint::Dialect;
-//! use resnet::record::Recipe;
-//! use resnet::{Pretrained, data};
+//! use resnet::{Dialect, Pretrained, Recipe, data};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let images = data::open_dir("cifar-10-batches-bin".as_ref(), None)?;
-//! let recipe = Recipe::load("my-cifar.toml".as_ref())?;
+//! let images = data::open_cifar("cifar-10-batches-bin", None)?;
+//! let recipe = Recipe::built_in("cifar10-resnet20-v2").expect("a built-in recipe");
 //! let pretrained = Pretrained::load("resnet20-cifar10.safetensors")?;
 //! let mut network = pretrained.with_new_head(images.train.classes(), 0)?;
-//! let results = network.fine_tune(&recipe, &images, "runs/mine".as_ref())?;
+//! let results = network.fine_tune(&recipe, &images, "runs/mine")?;
 //! println!("loss {:.3}", results.train_loss);
-//! network.export(Dialect::Timm, "mine.safetensors".as_ref())?;
+//! network.export(Dialect::Timm, "mine.safetensors")?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Everything runs on the CPU in f32. Build with `--release`, or set `opt-level = 3` for
+//! `[profile.dev.package."*"]`: without optimisation the kernels are slow. Tensors are those of candle 0.11,
+//! re-exported as `ops::candle_core`.
 //!
 //! This crate knows no command line. An [`Error`] names its cause, and what to do about it is up to the
 //! caller; what else a caller may want to know is returned as data ([`Note`], [`Origin`]). The crates that
@@ -106,7 +108,7 @@ pub use error::{Error, Recognised};
 pub use evaluate::{Crops, EvalOptions, TestFeed, View};
 pub use export::Exported;
 pub use heat_map::HeatMap;
-pub use images::{Images, Needed, OpenOptions, TestImages, absolute_origin, origin_path};
+pub use images::{Images, Needed, OpenOptions, TestImages, absolute_origin, origin_folder, origin_path};
 pub use load::LoadOptions;
 pub use location::Location;
 pub use network::ResNet;
@@ -115,5 +117,8 @@ pub use pretrained::{ClassNames, Note, Origin, Pretrained};
 pub use progress::{NoProgress, Progress};
 pub use published::published_error;
 pub use replay::{LayerDifference, Replay, Replayed, replay};
+pub use resnet_models::checkpoint::{Dialect, Policy, ReadOptions};
+pub use resnet_record::Recipe;
+pub use resnet_vision::Image;
 pub use starting::{Started, StartingWeights};
 pub use training::Training;

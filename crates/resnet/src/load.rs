@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use resnet_models::checkpoint::{self, Checkpoint, Dialect, Policy, ReadOptions, Resampling, Taken, Weights};
+use resnet_models::checkpoint::{self, Checkpoint, Dialect, Policy, ReadOptions, Taken, Weights};
 use resnet_models::{Model, Spec, registry};
-use resnet_vision::Normalisation;
+use resnet_vision::{Interpolation, Normalisation};
 
-use crate::location::{Found, config_passed_over};
+use crate::location::{Found, HubSettings, config_passed_over};
 use crate::pretrained::{Given, Note};
 use crate::progress::{NoProgress, Progress};
-use crate::{Error, Location, Pretrained, ResNet};
+use crate::{Error, Location, Pretrained, ResNet, transform};
 
 /// How weights are loaded; by default everything is detected and everything must fit.
 ///
@@ -30,8 +30,9 @@ pub struct LoadOptions<'a> {
     read: ReadOptions,
     policy: Policy,
     given: Given,
+    hub: Option<HubSettings>,
     progress: &'a dyn Progress,
-    on_note: &'a dyn Fn(&Note),
+    on_note: &'a (dyn Fn(&Note) + Sync),
 }
 
 impl Default for LoadOptions<'_> {
@@ -42,6 +43,7 @@ impl Default for LoadOptions<'_> {
             read: ReadOptions::default(),
             policy: Policy::STRICT,
             given: Given::default(),
+            hub: None,
             progress: &NoProgress,
             on_note: &|_| (),
         }
@@ -56,6 +58,7 @@ impl std::fmt::Debug for LoadOptions<'_> {
             .field("read", &self.read)
             .field("policy", &self.policy)
             .field("given", &self.given)
+            .field("hub", &self.hub)
             .finish_non_exhaustive()
     }
 }
@@ -89,8 +92,8 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
-    /// Which weights are taken, where a file holds several sets; by default [`Weights::Usual`], which prefers
-    /// the average (EMA).
+    /// Which weights are taken, where a file holds several sets. By default [`Weights::Usual`]: timm's
+    /// choice, which prefers the average (EMA), but the trained weights of a checkpoint to resume from.
     #[must_use]
     pub fn weights(mut self, weights: Weights) -> Self {
         self.read.weights = weights;
@@ -129,8 +132,17 @@ impl<'a> LoadOptions<'a> {
 
     /// The filter that images are resized with, for a file that doesn't say it or says it wrong.
     #[must_use]
-    pub fn interpolation(mut self, filter: Resampling) -> Self {
-        self.given.interpolation = Some(filter);
+    pub fn interpolation(mut self, filter: Interpolation) -> Self {
+        self.given.interpolation = Some(transform::resampling(filter));
+        self
+    }
+
+    /// Where the hub and its cache are, and the token; by default as the environment variables say,
+    /// [`Settings::from_env`](resnet_hub::Settings::from_env).
+    #[cfg(feature = "hub")]
+    #[must_use]
+    pub fn hub(mut self, settings: resnet_hub::Settings) -> Self {
+        self.hub = Some(settings);
         self
     }
 
@@ -141,18 +153,20 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
-    /// Loads what `from` names: a file, a folder or a model of the hub; see [`Location::named`].
+    /// Loads what `from` names. A path is a file or a folder; a text may also be a model of the hub, see
+    /// [`Location::named`].
     ///
     /// # Errors
     /// As [`LoadOptions::load_from`]; and [`Error::NotThere`] if there is neither such a file or folder nor
     /// such a model.
-    pub fn load(&self, from: &str) -> Result<Pretrained, Error> {
-        self.load_found(self.at_revision(Location::named(from)).find_named(self.progress)?)
+    pub fn load(&self, from: impl Into<Location>) -> Result<Pretrained, Error> {
+        let location = self.at_revision(from.into());
+        self.load_found(location.find_named(self.progress, self.hub.as_ref())?)
     }
 
     /// Calls `on_note` with each [`Note`] as soon as it is known, also if loading fails afterwards.
     #[must_use]
-    pub fn on_note(self, on_note: &'a dyn Fn(&Note)) -> Self {
+    pub fn on_note(self, on_note: &'a (dyn Fn(&Note) + Sync)) -> Self {
         LoadOptions { on_note, ..self }
     }
 
@@ -161,7 +175,8 @@ impl<'a> LoadOptions<'a> {
     /// # Errors
     /// If the weights are not there, are not understood, or do not fit the network.
     pub fn load_from(&self, location: &Location) -> Result<Pretrained, Error> {
-        self.load_found(self.at_revision(location.clone()).find(self.progress)?)
+        let location = self.at_revision(location.clone());
+        self.load_found(location.find(self.progress, self.hub.as_ref())?)
     }
 
     fn at_revision(&self, location: Location) -> Location {
@@ -244,11 +259,11 @@ pub(crate) fn read(
 
 impl Pretrained {
     /// Loads what `from` names: a file of weights, the folder of a run, a folder with a `config.json`, or a
-    /// model of the hub such as `timm/resnet50.a1_in1k`. [`LoadOptions`] says more.
+    /// model of the hub such as `timm/resnet50.a1_in1k`. It is a text or a path. [`LoadOptions`] says more.
     ///
     /// # Errors
     /// If the weights are not there, are not understood, or do not fit the network.
-    pub fn load(from: &str) -> Result<Self, Error> {
+    pub fn load(from: impl Into<Location>) -> Result<Self, Error> {
         LoadOptions::default().load(from)
     }
 }

@@ -74,27 +74,70 @@ impl Location {
         }
     }
 
-    /// Finds the file, downloading it if it has to.
-    pub(crate) fn find(&self, progress: &dyn Progress) -> Result<Found, Error> {
+    /// Finds the file, downloading it if it has to. The hub is reached as `settings` say, or else the
+    /// environment.
+    pub(crate) fn find(
+        &self,
+        progress: &dyn Progress,
+        settings: Option<&HubSettings>,
+    ) -> Result<Found, Error> {
         match self {
             // An export into a run's folder doesn't make a repository of it.
             Location::Local(path) if RunFolder::open(path).is_ok() => local(path),
             Location::Local(path) if path.is_dir() && path.join(CONFIG).is_file() => repository(path),
             Location::Local(path) => local(path),
             Location::Hub { id, .. } if registry::find(id, 1).is_ok() => Err(Error::NoWeights(id.clone())),
-            Location::Hub { id, revision } => hub(id, revision.as_deref(), progress),
+            Location::Hub { id, revision } => hub(id, revision.as_deref(), progress, settings),
         }
     }
 
     /// The same for a location that a text was [taken for](Location::named): where that is no file, the error
     /// says so.
-    pub(crate) fn find_named(&self, progress: &dyn Progress) -> Result<Found, Error> {
-        self.find(progress).map_err(|error| match (self, error) {
-            (Location::Local(_), error) | (_, error @ Error::NoWeights(_)) => error,
-            (Location::Hub { id, .. }, error) => {
-                Error::NotThere { text: id.clone(), source: Box::new(error) }
-            }
+    pub(crate) fn find_named(
+        &self,
+        progress: &dyn Progress,
+        settings: Option<&HubSettings>,
+    ) -> Result<Found, Error> {
+        self.find(progress, settings).map_err(|error| match (self, error) {
+            // What is wrong with a config was found on the hub.
+            (Location::Local(_), error) | (_, error @ (Error::NoWeights(_) | Error::Checkpoint(_))) => error,
+            (Location::Hub { id, .. }, error) => Error::NotThere { text: id.clone(), cause: Box::new(error) },
         })
+    }
+}
+
+/// As [`Location::named`].
+impl From<&str> for Location {
+    fn from(text: &str) -> Self {
+        Location::named(text)
+    }
+}
+
+/// As [`Location::named`].
+impl From<&String> for Location {
+    fn from(text: &String) -> Self {
+        Location::named(text)
+    }
+}
+
+/// A path is a file or a folder, whatever it looks like.
+impl From<&Path> for Location {
+    fn from(path: &Path) -> Self {
+        Location::Local(path.to_owned())
+    }
+}
+
+/// A path is a file or a folder, whatever it looks like.
+impl From<&PathBuf> for Location {
+    fn from(path: &PathBuf) -> Self {
+        Location::Local(path.clone())
+    }
+}
+
+/// A path is a file or a folder, whatever it looks like.
+impl From<PathBuf> for Location {
+    fn from(path: PathBuf) -> Self {
+        Location::Local(path)
     }
 }
 
@@ -107,9 +150,26 @@ impl fmt::Display for Location {
     }
 }
 
+/// How the hub is reached.
 #[cfg(feature = "hub")]
-fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Found, Error> {
-    let model = resnet_hub::HubModel::new(id, revision)?;
+pub(crate) use resnet_hub::Settings as HubSettings;
+
+/// Stands for the settings in a build that reaches no hub: there are none.
+#[cfg(not(feature = "hub"))]
+#[derive(Debug, Clone)]
+pub(crate) enum HubSettings {}
+
+#[cfg(feature = "hub")]
+fn hub(
+    id: &str,
+    revision: Option<&str>,
+    progress: &dyn Progress,
+    settings: Option<&HubSettings>,
+) -> Result<Found, Error> {
+    let model = match settings {
+        Some(settings) => resnet_hub::HubModel::with_settings(settings.clone(), id, revision)?,
+        None => resnet_hub::HubModel::new(id, revision)?,
+    };
     let mut notes = vec![];
     let mut optional = |name: &str| match model.optional(name, progress) {
         // Without a network, cached weights are used with what their file itself says.
@@ -140,7 +200,12 @@ fn hub(id: &str, revision: Option<&str>, progress: &dyn Progress) -> Result<Foun
 }
 
 #[cfg(not(feature = "hub"))]
-fn hub(id: &str, _revision: Option<&str>, _progress: &dyn Progress) -> Result<Found, Error> {
+fn hub(
+    id: &str,
+    _revision: Option<&str>,
+    _progress: &dyn Progress,
+    _settings: Option<&HubSettings>,
+) -> Result<Found, Error> {
     Err(Error::HubFeatureOff(id.to_owned()))
 }
 

@@ -1,6 +1,6 @@
 //! Which classes images are of, and what the network sees in them.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
@@ -51,7 +51,7 @@ impl Prediction {
 /// let network = resnet::Pretrained::load("timm/resnet50.a1_in1k")?;
 /// let predictor = network.predictor()?;
 /// for name in ["cat.jpg", "dog.jpg"] {
-///     for prediction in predictor.predict_files(&[name.into()])? {
+///     for prediction in predictor.predict_files(&[name])? {
 ///         println!("{name}: {}", prediction?.top(1)[0].name);
 ///     }
 /// }
@@ -108,8 +108,9 @@ impl Predictor<'_> {
     /// # Errors
     /// The outer error is that of the network, as in [`Predictor::predict`]. An inner error says that a file
     /// can't be read or decoded, or that its logits are not all finite.
-    pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
-        let read = |file: &PathBuf| {
+    pub fn predict_files(&self, files: &[impl AsRef<Path>]) -> Result<Vec<Result<Prediction, Error>>, Error> {
+        let files: Vec<&Path> = files.iter().map(AsRef::as_ref).collect();
+        let read = |file: &&Path| {
             let (bytes, name) = (resnet_data::read_image(file)?, shown(file));
             let encoded = Encoded::open(&bytes, &name)?;
             let is_turned = if encoded.is_turned() { IsTurned::Yes } else { IsTurned::No };
@@ -179,7 +180,7 @@ impl Pretrained {
     /// let predictor = Arc::new(Pretrained::load("timm/resnet50.a1_in1k")?.into_predictor()?);
     /// let server = Server { predictor };
     /// let other = server.clone();
-    /// std::thread::spawn(move || other.predictor.predict_files(&["cat.jpg".into()]));
+    /// std::thread::spawn(move || other.predictor.predict_files(&["cat.jpg"]));
     /// # Ok(())
     /// # }
     /// ```
@@ -206,6 +207,7 @@ impl Pretrained {
     }
 
     /// Classifies a few decoded images in one batch; for many there is [`Pretrained::predictor`].
+    /// [`decode_bytes`](resnet_vision::image::decode_bytes) makes an image of a file's bytes.
     ///
     /// # Errors
     /// If it is not known how images are normalised, and as [`Predictor::predict`].
@@ -217,7 +219,7 @@ impl Pretrained {
     ///
     /// # Errors
     /// If it is not known how images are normalised, and as [`Predictor::predict_files`].
-    pub fn predict_files(&self, files: &[PathBuf]) -> Result<Vec<Result<Prediction, Error>>, Error> {
+    pub fn predict_files(&self, files: &[impl AsRef<Path>]) -> Result<Vec<Result<Prediction, Error>>, Error> {
         self.unprepared()?.predict_files(files)
     }
 

@@ -1,5 +1,6 @@
 //! Networks with weights, and what is known about them.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use resnet_models::Spec;
@@ -16,7 +17,7 @@ use crate::{Error, ResNet, transform, usual};
 ///
 /// # fn main() -> Result<(), resnet::Error> {
 /// let network = Pretrained::load("timm/resnet50.a1_in1k")?;
-/// for answer in network.predict_files(&["cat.jpg".into()])? {
+/// for answer in network.predict_files(&["cat.jpg"])? {
 ///     for guess in answer?.top(5) {
 ///         println!("{:.1} %  {}", 100.0 * guess.probability, guess.name);
 ///     }
@@ -47,6 +48,7 @@ pub(crate) struct Given {
 
 /// What a caller may want to know about how weights were found and read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Note {
     /// A file with several sets of weights, of which the usual one was taken.
     SeveralWeights {
@@ -59,6 +61,19 @@ pub enum Note {
     },
     /// Anything else, as a sentence.
     Other(String),
+}
+
+/// A sentence without its full stop.
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::SeveralWeights { file, taken, others } => {
+                let (file, others) = (file.display(), others.join(", "));
+                write!(f, "{file} holds several sets of weights; taking {taken}, not {others}")
+            }
+            Note::Other(told) => f.write_str(told),
+        }
+    }
 }
 
 /// The names of a network's classes, and where they are from.

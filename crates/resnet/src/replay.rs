@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use resnet_models::{registry, summary};
+use resnet_ops::layer_of;
 use resnet_record::{Certificate, Parting, Run, RunFolder, RunRecord};
 use resnet_train::{Observer, Options, Purpose, StepReport, TrainingPlan, fit};
 
@@ -195,8 +196,7 @@ fn differences(a: &ResNet, b: &ResNet) -> candle_core::Result<(Vec<LayerDifferen
     let (of_a, of_b) = (a.model().variables(), b.model().variables());
     let mut found: BTreeMap<&str, Option<f32>> = BTreeMap::new();
     for (name, variable) in of_a {
-        let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
-        let entry = found.entry(layer).or_default();
+        let entry = found.entry(layer_of(name)).or_default();
         let Some(other) = of_b.get(name) else { continue };
         let values = |variable: &candle_core::Var| variable.flatten_all()?.to_vec1::<f32>();
         for (a, b) in values(variable)?.into_iter().zip(values(other)?) {

@@ -36,17 +36,17 @@ pub struct Started {
 }
 
 impl StartingWeights {
-    /// Reads what `from` names: a file or a folder, or else a model of the hub.
+    /// Reads what `from` names: a path is a file or a folder, a text may also be a model of the hub.
     ///
     /// # Errors
     /// If the weights are not there or not understood.
     pub fn read(
-        from: &str,
+        from: impl Into<Location>,
         revision: Option<&str>,
         options: &ReadOptions,
         progress: &dyn Progress,
     ) -> Result<Self, Error> {
-        let found = Location::named(from).at_revision(revision).find_named(progress)?;
+        let found = from.into().at_revision(revision).find_named(progress, None)?;
         let Found { file, config, mut notes, .. } = found;
         let (checkpoint, several) = read(&file, options)?;
         if config.is_none() {

@@ -3,7 +3,7 @@
 
 use resnet_models::Spec;
 use resnet_models::checkpoint::{Preprocessing, Resampling};
-use resnet_vision::{EvalTransform, Normalisation};
+use resnet_vision::{EvalTransform, Interpolation, Normalisation};
 
 /// The preprocessing that the checkpoint tells, or else the usual one for such a network, with the given
 /// `normalisation`.
@@ -37,10 +37,18 @@ pub(crate) fn applied(how: Preprocessing) -> EvalTransform {
         resize: how.resize,
         crop: how.crop,
         interpolation: match how.interpolation {
-            Resampling::Bilinear => resnet_vision::Interpolation::Bilinear,
-            Resampling::Bicubic => resnet_vision::Interpolation::Bicubic,
+            Resampling::Bilinear => Interpolation::Bilinear,
+            Resampling::Bicubic => Interpolation::Bicubic,
         },
         normalisation: normalisation(how),
+    }
+}
+
+/// The filter as checkpoints name it.
+pub(crate) fn resampling(filter: Interpolation) -> Resampling {
+    match filter {
+        Interpolation::Bilinear => Resampling::Bilinear,
+        Interpolation::Bicubic => Resampling::Bicubic,
     }
 }
 

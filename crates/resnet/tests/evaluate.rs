@@ -12,11 +12,19 @@ use resnet::{Crops, Error, EvalOptions, Images, LoadOptions, OpenOptions, Pretra
 
 /// A network of ten classes with fresh weights.
 fn network(folder: &Path) -> Pretrained {
+    named(folder, None)
+}
+
+/// The same whose caller names its classes.
+fn named(folder: &Path, classes: Option<Vec<String>>) -> Pretrained {
     let file = folder.join("net.safetensors");
     let fresh = Model::init(&registry::find("resnet8-v2", 10).unwrap(), 0).unwrap();
     checkpoint::export(&file, &fresh, &Metadata::default(), Dialect::Native).unwrap();
-    let options = LoadOptions::default().normalisation(Normalisation::HALF);
-    options.load(&file.to_string_lossy()).unwrap()
+    let mut options = LoadOptions::default().normalisation(Normalisation::HALF);
+    if let Some(classes) = classes {
+        options = options.classes(classes);
+    }
+    options.load(&file).unwrap()
 }
 
 #[test]
@@ -35,6 +43,21 @@ fn images_in_memory_are_scored_as_they_are() {
     assert!(view.is_none());
     let scores = network.evaluate(&*feed, |_| true).unwrap().unwrap();
     assert_eq!(scores.images, 15);
+}
+
+#[test]
+fn classes_in_another_order_are_not_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = Images::InMemory(generated::shapes(20, 15, 0));
+    let mut classes = images.classes().to_vec();
+    let feed = |classes: &[String]| {
+        let network = named(folder.path(), Some(classes.to_vec()));
+        network.test_feed(&images, &EvalOptions::default()).map_err(Box::new)
+    };
+    feed(&classes).unwrap();
+    classes.reverse();
+    let refused = feed(&classes).unwrap_err().to_string();
+    assert!(refused.contains("in another order"), "{refused}");
 }
 
 #[test]

@@ -15,8 +15,7 @@ fn a_predictor_answers_as_the_network_does_call_after_call() -> Result<(), Box<d
     let file = folder.path().join("resnet8.safetensors");
     let model = Model::init(&registry::find("resnet8-v2", 3)?, 0)?;
     checkpoint::export(&file, &model, &Metadata::default(), Dialect::Timm)?;
-    let pretrained =
-        LoadOptions::default().normalisation(Normalisation::HALF).load(&file.to_string_lossy())?;
+    let pretrained = LoadOptions::default().normalisation(Normalisation::HALF).load(&file)?;
     let image =
         |from: usize| Image::new(40, 30, (from..from + 40 * 30 * 3).map(|i| (i % 251) as u8).collect());
     let images = [image(0)?, image(7)?, image(90)?];
@@ -39,6 +38,7 @@ fn a_predictor_answers_as_the_network_does_call_after_call() -> Result<(), Box<d
     drop(predictor);
     let predictor = pretrained.into_predictor()?;
     can_be_shared(&predictor);
+    can_be_shared(&LoadOptions::default());
     assert_eq!(predictor.predict(&images)?, answers);
     Ok(())
 }
@@ -53,7 +53,7 @@ fn logits_that_are_not_finite_are_refused() -> Result<(), Box<dyn std::error::Er
         model.variables()["head.fc.bias"].set(&Tensor::new(&[0.0, wrong, 0.0], &Device::Cpu)?)?;
         checkpoint::export(&file, &model, &Metadata::default(), Dialect::Native)?;
         let options = LoadOptions::default().normalisation(Normalisation::HALF);
-        let refused = options.load(&file.to_string_lossy())?.predict(std::slice::from_ref(&image));
+        let refused = options.load(&file)?.predict(std::slice::from_ref(&image));
         assert!(matches!(refused, Err(Error::NotFinite { .. })), "{wrong}: {refused:?}");
     }
     Ok(())

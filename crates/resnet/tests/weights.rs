@@ -7,7 +7,7 @@ use resnet::data::generated;
 use resnet::models::checkpoint::{self, Dialect, Metadata, ReadOptions, Resampling};
 use resnet::models::{Model, registry};
 use resnet::record::{Recipe, RunFolder};
-use resnet::vision::Normalisation;
+use resnet::vision::{Interpolation, Normalisation};
 use resnet::{
     ClassNames, Error, Images, LoadOptions, NoProgress, Note, OpenOptions, Origin, Pretrained,
     StartingWeights,
@@ -26,7 +26,7 @@ fn write_config(folder: &Path, architecture: &str) {
     fs::write(folder.join("config.json"), text).unwrap();
 }
 
-/// A few steps on drawn shapes.
+/// A few steps on generated shapes.
 fn recipe() -> Recipe {
     let mut recipe = Recipe::built_in("quick-start").expect("a built-in recipe");
     recipe.set_all(&["data.generated={train=40,test=10}", "data.validation=0"]).unwrap();
@@ -36,7 +36,6 @@ fn recipe() -> Recipe {
 
 /// Gives the weights that lie at `from` to a fresh network called `name`.
 fn started(from: &Path, name: &str) -> Result<resnet::Started, Box<Error>> {
-    let from = from.to_str().expect("a path in UTF-8");
     let weights =
         StartingWeights::read(from, None, &ReadOptions::default(), &NoProgress).map_err(Box::new)?;
     let model = Model::init(&registry::find(name, 10).unwrap(), 1).unwrap();
@@ -85,7 +84,7 @@ fn what_a_file_says_of_its_network_comes_before_the_config_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     weights(&folder.path().join("model.safetensors"), "resnet8-v1", Some("resnet8-plain"));
     write_config(folder.path(), "resnet18");
-    let loaded = Pretrained::load(folder.path().to_str().expect("a path in UTF-8")).unwrap();
+    let loaded = Pretrained::load(folder.path()).unwrap();
     assert_eq!(loaded.spec().name, "resnet8-plain");
     // Nor is it believed what it says of images.
     assert_eq!(loaded.metadata().preprocessing, None);
@@ -99,11 +98,11 @@ fn a_fine_tuned_network_belongs_to_the_run_that_trained_it() {
     let here = folder.path();
     let file = weights(&here.join("net.safetensors"), "resnet8-v2", None);
     let options = LoadOptions::default().normalisation(Normalisation::HALF);
-    let pretrained = options.load(file.to_str().expect("a path in UTF-8")).unwrap();
+    let pretrained = options.load(&file).unwrap();
     let shapes = generated::shapes(40, 10, 0);
     let mut network = pretrained.with_new_head(shapes.train.classes(), 0).unwrap();
     for run in ["first", "second"] {
-        network.fine_tune(&recipe(), &shapes, &here.join(run)).unwrap();
+        network.fine_tune(&recipe(), &shapes, here.join(run)).unwrap();
         assert_eq!(network.run().map(|(folder, _)| folder.dir()), Some(&*here.join(run)));
     }
     let reads = |run: &str| RunFolder::open(&here.join(run)).unwrap().record().unwrap().test_reads;
@@ -112,9 +111,25 @@ fn a_fine_tuned_network_belongs_to_the_run_that_trained_it() {
     assert_eq!([reads("first"), reads("second")], [before[0], before[1] + 1]);
 
     let of_files = Recipe::built_in("fine-tune").expect("a built-in recipe");
-    let refused = network.fine_tune(&of_files, &shapes, &here.join("third")).unwrap_err().to_string();
+    let refused = network.fine_tune(&of_files, &shapes, here.join("third")).unwrap_err().to_string();
     assert!(refused.contains("'fine-tune' is for images in files"), "{refused}");
     assert!(!here.join("third").exists());
+}
+
+#[test]
+fn a_fine_tuned_run_resumes_with_the_network_that_was_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = weights(&folder.path().join("net.safetensors"), "resnet8-v1", None);
+    let options = LoadOptions::default().normalisation(Normalisation::HALF);
+    let shapes = generated::shapes(40, 10, 0);
+    let mut network = options.load(&file).unwrap().with_new_head(shapes.train.classes(), 0).unwrap();
+    let mut dropping = recipe();
+    dropping.set_all(&["model.stochastic_depth=0.5", "model.zero_init_residual=true"]).unwrap();
+    let run = folder.path().join("run");
+    network.fine_tune(&dropping, &shapes, &run).unwrap();
+    // That network drops no branch, so that the recipe of the run must not say that it does.
+    let model = RunFolder::open(&run).unwrap().recipe().unwrap().model;
+    assert_eq!((model.stochastic_depth, model.zero_init_residual), (0.0, false));
 }
 
 #[test]
@@ -135,7 +150,7 @@ fn what_a_file_does_not_say_is_told_by_its_caller_or_assumed() {
     let assumed = options.load(path).unwrap();
     assert!(assumed.is_resizing_assumed());
     assert_eq!(assumed.classes(), ClassNames { names: names.clone(), origin: Origin::Caller });
-    let told = options.clone().resize(232).interpolation(Resampling::Bicubic).load(path).unwrap();
+    let told = options.clone().resize(232).interpolation(Interpolation::Bicubic).load(path).unwrap();
     assert!(!told.is_resizing_assumed());
     let how = told.preprocessing().unwrap();
     assert_eq!((how.resize, how.crop, how.interpolation), (232, 224, Resampling::Bicubic));
@@ -144,7 +159,7 @@ fn what_a_file_does_not_say_is_told_by_its_caller_or_assumed() {
     // An export says what its file did not.
     let copy = folder.path().join("copy.safetensors");
     told.export(Dialect::Native, &copy).unwrap();
-    let again = Pretrained::load(copy.to_str().expect("a path in UTF-8")).unwrap();
+    let again = Pretrained::load(&copy).unwrap();
     assert_eq!((again.preprocessing().unwrap(), again.classes().origin), (how, Origin::File));
     assert_eq!((again.classes().names, again.is_resizing_assumed()), (names, false));
     let refused = options.classes(["one".to_owned()]).load(path).unwrap_err();
@@ -155,7 +170,7 @@ fn what_a_file_does_not_say_is_told_by_its_caller_or_assumed() {
 fn a_config_beside_weights_that_are_named_themselves_is_told_of() {
     let folder = tempfile::tempdir().unwrap();
     let file = weights(&folder.path().join("model.safetensors"), "resnet18", None);
-    let refused = Pretrained::load(folder.path().to_str().expect("a path in UTF-8")).unwrap_err();
+    let refused = Pretrained::load(folder.path()).unwrap_err();
     let told = "has model.safetensors but no config.json; give the file itself";
     assert!(refused.to_string().ends_with(told), "{refused}");
     write_config(folder.path(), "resnet18");
@@ -165,6 +180,15 @@ fn a_config_beside_weights_that_are_named_themselves_is_told_of() {
     assert!(told.ends_with("is not read; give their folder to use it"), "{told}");
     let starting = StartingWeights::read(path, None, &ReadOptions::default(), &NoProgress).unwrap();
     assert_eq!(starting.notes(), loaded.notes());
+}
+
+#[test]
+fn a_path_is_no_model_of_the_hub() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = Pretrained::load(folder.path().join("timm/resnet50")).unwrap_err();
+    assert!(matches!(refused, Error::Checkpoint(_)), "{refused}");
+    let refused = Pretrained::load(Path::new("timm/nothere")).unwrap_err();
+    assert!(matches!(refused, Error::Checkpoint(_)), "{refused}");
 }
 
 #[test]
@@ -183,10 +207,10 @@ fn an_export_replaces_neither_its_own_file_nor_a_runs_checkpoint() {
     let here = folder.path();
     let file = weights(&here.join("net.safetensors"), "resnet8-v2", None);
     let options = LoadOptions::default().normalisation(Normalisation::HALF);
-    let loaded = options.load(file.to_str().expect("a path in UTF-8")).unwrap();
+    let loaded = options.load(&file).unwrap();
     let before = fs::read(&file).unwrap();
     fs::create_dir(here.join("folder")).unwrap();
-    let export = |out: &str| loaded.export(Dialect::Native, &here.join(out)).map(|_| ()).map_err(Box::new);
+    let export = |out: &str| loaded.export(Dialect::Native, here.join(out)).map(|_| ()).map_err(Box::new);
     for same in ["net.safetensors", "folder/../net.safetensors"] {
         let refused = export(same).unwrap_err();
         assert!(matches!(*refused, Error::ReplacesItself { .. }), "{refused}");
@@ -197,7 +221,7 @@ fn an_export_replaces_neither_its_own_file_nor_a_runs_checkpoint() {
     }
     let shapes = generated::shapes(40, 10, 0);
     let mut network = loaded.with_new_head(shapes.train.classes(), 0).unwrap();
-    network.fine_tune(&recipe(), &shapes, &here.join("run")).unwrap();
+    network.fine_tune(&recipe(), &shapes, here.join("run")).unwrap();
     for among in ["run/checkpoints/last.safetensors", "run/checkpoints/new.safetensors"] {
         let refused = export(among).unwrap_err();
         assert!(matches!(*refused, Error::AmongCheckpoints { .. }), "{refused}");
@@ -211,13 +235,13 @@ fn an_export_for_transformers_has_its_config_and_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = weights(&folder.path().join("net.safetensors"), "resnet18-v1-imagenet", None);
     let options = LoadOptions::default().model("resnet18-v1-imagenet");
-    let loaded = options.load(file.to_str().expect("a path in UTF-8")).unwrap();
+    let loaded = options.load(&file).unwrap();
     let mine = folder.path().join("mine");
     fs::create_dir(&mine).unwrap();
-    let exported = loaded.export(Dialect::Transformers, &mine.join("model.safetensors")).unwrap();
+    let exported = loaded.export(Dialect::Transformers, mine.join("model.safetensors")).unwrap();
     assert_eq!(exported.config, Some(mine.join("config.json")));
     // Its config tells of resnet18, which is another name of the same network.
-    let again = Pretrained::load(mine.to_str().expect("a path in UTF-8")).unwrap();
+    let again = Pretrained::load(&mine).unwrap();
     assert_eq!((again.spec().name.as_str(), again.notes()), ("resnet18-v1-imagenet", &[][..]));
     assert_eq!(again.metadata().classes, None);
 }
@@ -226,7 +250,7 @@ fn an_export_for_transformers_has_its_config_and_is_read_again() {
 fn an_export_is_not_replaced_by_its_own_description() {
     let folder = tempfile::tempdir().unwrap();
     let file = weights(&folder.path().join("net.safetensors"), "resnet18", None);
-    let network = Pretrained::load(file.to_str().expect("a path in UTF-8")).unwrap();
+    let network = Pretrained::load(&file).unwrap();
     let config = folder.path().join("config.json");
     let refused = network.export(Dialect::Timm, &config).unwrap_err();
     assert!(matches!(refused, Error::PlaceOfConfig { .. }), "{refused}");

@@ -11,41 +11,81 @@ struct Compared {
     /// The row's label, and its group where another group has the label too.
     label: String,
     contrast: Contrast,
-    /// Seeds of the row that did not fail.
+    /// Seeds of the row.
     seeds: usize,
+    /// The baseline's label, where most of the noise is the baseline's.
+    noisy_baseline: Option<String>,
     /// The paper's error of this row less that of its baseline, in points; infinite where one of the two
     /// fails.
     published: Option<f64>,
 }
 
 impl Compared {
-    fn is_as_published(&self) -> bool {
-        self.published.is_some_and(|published| published * self.contrast.difference > 0.0)
+    fn of(results: &Results, row: &RowResult) -> Option<Compared> {
+        let (contrast, baseline) = (row.contrast?, &results.rows[row.row.against?]);
+        let [own, base] = [row, baseline].map(|row| {
+            let errors = row.judged_errors();
+            errors.deviation().map_or(0.0, |deviation| deviation.powi(2) / errors.count() as f64)
+        });
+        Some(Compared {
+            label: results.label_of(row),
+            contrast,
+            seeds: row.judged_errors().count(),
+            noisy_baseline: (base > 3.0 * own).then(|| results.label_of(baseline)),
+            published: published(results, row),
+        })
     }
+
+    /// How a decided difference stands beside the paper's.
+    fn against_the_paper(&self) -> Agreement {
+        let published = self.published.unwrap_or(0.0);
+        match published * self.contrast.difference > 0.0 {
+            true if published.is_finite() => Agreement::AsPublished,
+            true => Agreement::OfAFailure,
+            false => Agreement::OtherWay,
+        }
+    }
+}
+
+/// A decided difference beside the paper's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agreement {
+    /// It has the paper's direction.
+    AsPublished,
+    /// It has too, but the worse of the two rows fails in the paper, and trains here.
+    OfAFailure,
+    /// It has the other direction, or the paper has none.
+    OtherWay,
 }
 
 /// The first sentences of a page: how many differences are decided, which are not as in the paper, and what
 /// would decide the others.
 pub fn answer(results: &Results) -> String {
-    let compared: Vec<Compared> = results
-        .rows
-        .iter()
-        .filter_map(|row| {
-            let label = results.label_of(row);
-            let (contrast, seeds) = (row.contrast?, row.judged_errors().count());
-            Some(Compared { label, contrast, seeds, published: published(results, row) })
-        })
-        .collect();
-    let failing: Vec<String> =
-        results.rows.iter().filter(|row| row.fails()).map(|row| results.label_of(row)).collect();
-    let failed =
-        if failing.is_empty() { String::new() } else { format!(" {} failed.", capital(&listed(&failing))) };
+    let compared: Vec<Compared> = results.rows.iter().filter_map(|row| Compared::of(results, row)).collect();
+    let failed = failures(results);
     match results.has_any() {
         true if compared.is_empty() => {
             format!("Nothing to compare yet: no row has an error beside one of its baseline.{failed}")
         }
         true => format!("{}{failed}{}", order(&compared), what_would_decide(&compared)),
         false => "Nothing has been trained yet.".to_owned(),
+    }
+}
+
+/// Which rows fail, and which of them do not in the paper; empty if none fails.
+fn failures(results: &Results) -> String {
+    let failing: Vec<&RowResult> = results.rows.iter().filter(|row| row.fails()).collect();
+    let labels =
+        |rows: &[&RowResult]| listed(&rows.iter().map(|row| results.label_of(row)).collect::<Vec<_>>());
+    let unlike: Vec<&RowResult> =
+        failing.iter().copied().filter(|row| row.row.published.error().is_some()).collect();
+    match (failing.len(), unlike.len()) {
+        (0, _) => String::new(),
+        (_, 0) => format!(" {} failed.", capital(&labels(&failing))),
+        (all, some) if all == some => {
+            format!(" {} failed, unlike in the paper.", capital(&labels(&failing)))
+        }
+        _ => format!(" {} failed; in the paper {} did not.", capital(&labels(&failing)), labels(&unlike)),
     }
 }
 
@@ -84,38 +124,47 @@ fn order(compared: &[Compared]) -> String {
 
 /// The same of differences whose noise is known.
 fn order_of(known: &[&Compared]) -> String {
-    let (with, others): (Vec<&Compared>, Vec<&Compared>) =
-        known.iter().filter(|row| row.contrast.is_decided()).partition(|row| row.is_as_published());
-    match (known.len(), with.len(), others.len()) {
-        (1, 0, 0) => {
-            "The one difference from a baseline is not larger than the noise of the seeds.".to_owned()
+    let decided = |agreement: Agreement| -> Vec<&Compared> {
+        let decided = known.iter().copied().filter(|row| row.contrast.is_decided());
+        decided.filter(|row| row.against_the_paper() == agreement).collect()
+    };
+    let [as_published, of_failures, other_way] =
+        [Agreement::AsPublished, Agreement::OfAFailure, Agreement::OtherWay].map(decided);
+    let labels = |rows: &[&Compared]| listed(&rows.iter().map(|row| row.label.clone()).collect::<Vec<_>>());
+    let mut ways = vec![];
+    if !as_published.is_empty() {
+        ways.push((as_published.len(), "as in the paper".to_owned()));
+    }
+    if !of_failures.is_empty() {
+        ways.push((
+            of_failures.len(),
+            format!("where the paper has a failure and here both train ({})", labels(&of_failures)),
+        ));
+    }
+    if !other_way.is_empty() {
+        let each: Vec<String> = other_way.iter().map(|row| told(row)).collect();
+        ways.push((other_way.len(), format!("the other way than in the paper: {}", listed(&each))));
+    }
+    let decided: usize = ways.iter().map(|(count, _)| count).sum();
+    let told = match &ways[..] {
+        [] => String::new(),
+        [(1, way)] => format!(", {way}"),
+        [(_, way)] => format!(", all {way}"),
+        several => {
+            let told: Vec<String> = several.iter().map(|(count, way)| format!("{count} {way}")).collect();
+            format!(": {}", told.join("; "))
         }
-        (1, 1, 0) => {
-            "The one difference from a baseline is larger than the noise, as in the paper.".to_owned()
-        }
-        (all, 0, 0) => {
+    };
+    match (known.len(), decided) {
+        (1, 0) => "The one difference from a baseline is not larger than the noise of the seeds.".to_owned(),
+        (1, _) => format!("The one difference from a baseline is larger than the noise{told}."),
+        (all, 0) => {
             format!("None of {all} differences from a baseline is larger than the noise of the seeds.")
         }
-        (1, 0, 1) => format!(
-            "The one difference from a baseline is larger than the noise, the other way than in the paper: {}.",
-            listed(&others.iter().map(|row| told(row)).collect::<Vec<_>>())
-        ),
-        (all, 1, 0) => {
-            format!("One of {all} differences from a baseline is larger than the noise, as in the paper.")
+        (all, 1) => format!("One of {all} differences from a baseline is larger than the noise{told}."),
+        (all, some) => {
+            format!("{some} of {all} differences from a baseline are larger than the noise{told}.")
         }
-        (all, with, 0) => format!(
-            "{with} of {all} differences from a baseline are larger than the noise, all as in the paper."
-        ),
-        (all, 0, 1) => format!(
-            "One of {all} differences from a baseline is larger than the noise, the other way than in the paper: {}.",
-            listed(&others.iter().map(|row| told(row)).collect::<Vec<_>>())
-        ),
-        (all, with, against) => format!(
-            "{} of {all} differences from a baseline are larger than the noise: {with} as in the paper, {against} the \
-             other way, {}.",
-            with + against,
-            listed(&others.iter().map(|row| told(row)).collect::<Vec<_>>())
-        ),
     }
 }
 
@@ -130,25 +179,25 @@ fn told(compared: &Compared) -> String {
 }
 
 /// A sentence on what would decide the undecided rows whose noise is known; empty if there are none. It names
-/// the row that takes the fewest seeds.
+/// the row that is nearest to it: the one with the least p-value.
 fn what_would_decide(compared: &[Compared]) -> String {
-    let is_open = |contrast: &Contrast| contrast.chance.is_some() && !contrast.is_decided();
-    let open = || compared.iter().filter(|row| is_open(&row.contrast));
-    let next = open().filter_map(|row| Some((row.contrast.seeds_to_decide?, row))).min_by_key(|next| next.0);
-    match next {
-        Some((seeds, row)) => {
-            let more = match seeds.saturating_sub(row.seeds) {
-                0 => String::new(),
-                more => format!(", {more} more than it has"),
-            };
-            format!(
-                " Nearest to being decided is {}: about {seeds} seeds each would decide{more}.",
-                row.label
-            )
-        }
-        None if open().next().is_some() => {
-            " The others would take more than a thousand seeds each.".to_owned()
-        }
+    let open = compared.iter().filter_map(|row| {
+        let chance = row.contrast.chance.filter(|_| !row.contrast.is_decided())?;
+        Some((chance, row))
+    });
+    let Some((_, row)) = open.min_by(|one, other| one.0.total_cmp(&other.0)) else {
+        return String::new();
+    };
+    let Some(seeds) = row.contrast.seeds_to_decide else {
+        return " The others would take more than a thousand seeds each.".to_owned();
+    };
+    let more = match seeds.saturating_sub(row.seeds) {
+        0 => String::new(),
+        more => format!(", {more} more than it has"),
+    };
+    let noise = match &row.noisy_baseline {
+        Some(baseline) => format!("; most of the noise is that of {baseline}, so train its seeds first"),
         None => String::new(),
-    }
+    };
+    format!(" Nearest to being decided is {}: about {seeds} seeds each would decide{more}{noise}.", row.label)
 }

@@ -19,7 +19,7 @@ const EDGY: f64 = 1.03;
 /// them. A ratio above 1.03 means that photographs have been through JPEG or the like.
 ///
 /// `None` if the ratio is lower, or the images are at most 8 pixels high or wide. The first 2,000 images are
-/// looked at. Of drawn images, whose own edges may lie anywhere, the ratio says nothing.
+/// looked at. Of generated images, whose own edges may lie anywhere, the ratio says nothing.
 pub(crate) fn jpeg_edges(images: &ImageSet) -> Option<f64> {
     let (height, width) = (images.height(), images.width());
     if height <= BLOCK || width <= BLOCK {

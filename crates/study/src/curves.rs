@@ -14,7 +14,8 @@ use crate::words::{capital, counted};
 /// A line of at most so many points has a mark at each of them.
 const MARKED: usize = 20;
 
-const SMOOTHED: &str = "Medians over seeds, smoothed over a fortieth of the training.";
+const SMOOTHED: &str =
+    "Medians over seeds of the losses of logged mini-batches, smoothed over a fortieth of the training.";
 
 /// A line's points: steps, and an error or a loss.
 type Points = Vec<(f64, f64)>;
@@ -117,8 +118,10 @@ impl Drawn {
         let of_losses = Figure::new(
             &of_losses,
             match losses.is_empty() {
-                true => format!("{title}. {SMOOTHED}"),
-                false => format!("{title}. Training losses of the last epoch: {losses}. {SMOOTHED}"),
+                true => format!("{title}. {SMOOTHED}{told_drops}"),
+                false => {
+                    format!("{title}. Training losses of the last epoch: {losses}. {SMOOTHED}{told_drops}")
+                }
             },
         );
         Curves { errors: of_errors, losses: of_losses }
@@ -160,7 +163,7 @@ struct Line {
     losses: Vec<Points>,
     /// Which of the runs failed.
     failed: Vec<bool>,
-    /// Median error and median loss of the last epoch, over the runs that did not fail.
+    /// Median error and median loss of the last epoch, if the row does not fail.
     ends: (Option<f64>, Option<f64>),
 }
 

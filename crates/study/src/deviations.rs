@@ -1,5 +1,7 @@
 //! How a training differs from the paper's, in phrases that stand beside its result.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use resnet_models::registry;
 use resnet_record::paper::{IMAGENET_CLASSES, IMAGENET_IMAGES, depth_and_unit};
 use resnet_record::{Duration, EpochSize, Recipe, ScheduleRecipe, WarmupRecipe};
@@ -66,6 +68,7 @@ pub fn deviations(
     if wanted != has {
         told.push(format!("a learning rate of {has}, not {wanted}"));
     }
+    told.extend(settings(paper, trained));
     let (wanted, has) = (drops(paper, of_paper), drops(trained, of_trained));
     if wanted != has {
         let [wanted, has] = [wanted, has].map(|drops| drops_in_percent(&drops));
@@ -83,6 +86,23 @@ pub fn deviations(
         told.extend(spec.departures().into_iter().map(str::to_owned));
     }
     told
+}
+
+/// Differences in augmentation and optimizer, by the recipe's keys: `augmentation.flip is none, not
+/// horizontal`.
+fn settings(paper: &Recipe, trained: &Recipe) -> Vec<String> {
+    let keys = |recipe: &Recipe| -> BTreeMap<String, String> {
+        let mut keys = recipe.flat();
+        keys.retain(|key, _| key.starts_with("augmentation.") || key.starts_with("optimizer."));
+        keys
+    };
+    let [wanted, has] = [paper, trained].map(keys);
+    let all: BTreeSet<&String> = wanted.keys().chain(has.keys()).collect();
+    let value = |of: &BTreeMap<String, String>, key| of.get(key).cloned().unwrap_or("unset".to_owned());
+    all.into_iter()
+        .filter(|key| wanted.get(*key) != has.get(*key))
+        .map(|key| format!("{key} is {}, not {}", value(&has, key), value(&wanted, key)))
+        .collect()
 }
 
 /// How the training of a row differs from the published row that stands for several trainings; `name` is the
@@ -136,9 +156,10 @@ mod tests {
         let smoke = deviations(&paper, &Scale::Smoke.recipe(&paper, false), None, None);
         let expected = [
             "14 layers, not 110",
-            "ten drawn shapes, not CIFAR-10",
+            "ten generated shapes, not CIFAR-10",
             "5,120 images seen, not 8,184,143",
             "mini-batches of 64, not 128",
+            "augmentation.flip is none, not horizontal",
             "a warm-up over 320 images, not 51,200",
         ];
         assert_eq!(smoke, expected);

@@ -127,7 +127,7 @@ pub(crate) fn data_words(set: DataSet) -> &'static str {
     match set {
         DataSet::Cifar10 => "CIFAR-10",
         DataSet::Cifar100 => "CIFAR-100",
-        DataSet::Generated => "ten drawn shapes",
+        DataSet::Generated => "ten generated shapes",
         DataSet::Images => "ImageNet",
     }
 }

@@ -5,9 +5,13 @@ use std::fmt::Write as _;
 use crate::Target;
 use crate::results::Results;
 use crate::tell::{
-    commands, deviation, deviation_lines, difference_cells, failure_words, machines, measured, scale_words,
+    STATISTICS, commands, deviation, deviation_lines, difference_cells, failure_words, machines, measured,
+    scale_words,
 };
 use crate::words::{capital, listed};
+
+/// The last line of each of these files. A file that has it may be replaced.
+const MARK: &str = "<!-- made by reproduce -->";
 
 /// The table or figure with what was measured, for a README or a file of results.
 pub fn markdown(results: &Results) -> String {
@@ -30,10 +34,10 @@ pub fn markdown(results: &Results) -> String {
             let _ = writeln!(text, "| **{group}** | | | | | | | | |");
         }
         let loss = row.judged_losses().median().map_or(String::new(), |loss| format!("{loss:.3}"));
-        let [difference, error, verdict] = difference_cells(row);
+        let [difference, interval, verdict] = difference_cells(row);
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {difference} | {error} | {verdict} | {loss} |",
+            "| {} | {} | {} | {} | {} | {difference} | {interval} | {verdict} | {loss} |",
             row.row.label.replace('|', "\\|"),
             row.row.published,
             measured(row),
@@ -41,8 +45,7 @@ pub fn markdown(results: &Results) -> String {
             if row.row.recipe.is_some() { row.runs.len().to_string() } else { "quoted".to_owned() }
         );
     }
-    text += "\nMedian, deviation and loss are over the seeds that did not fail. The difference is that of the means, row \
-             less baseline, ± its standard error; decided where Welch's test gives p < 0.05.\n";
+    let _ = writeln!(text, "\n{STATISTICS}");
     let told = deviation_lines(results);
     if !told.is_empty() {
         let _ = writeln!(text, "\nHow these trainings differ from the paper's:\n");
@@ -55,5 +58,19 @@ pub fn markdown(results: &Results) -> String {
     if !machines.is_empty() {
         let _ = write!(text, "\nTrained on {}.\n", listed(&machines));
     }
+    let _ = writeln!(text, "\n{MARK}");
     text
+}
+
+/// Whether [`markdown`] made this text. Before there was a mark, its files had a heading and the commands.
+pub(crate) fn is_ours(text: &str) -> bool {
+    let has = |wanted: &str| text.lines().any(|line| line == wanted);
+    has(MARK) || (is_heading(text.lines().next().unwrap_or("")) && has("Made by:"))
+}
+
+/// Whether it is the heading of a table or a figure, such as `# Table 2: ...`.
+fn is_heading(line: &str) -> bool {
+    let rest = line.strip_prefix("# Table ").or_else(|| line.strip_prefix("# Figure "));
+    let number = rest.and_then(|rest| rest.split_once(": ")).map(|(number, _)| number);
+    number.is_some_and(|number| number.parse::<u8>().is_ok())
 }

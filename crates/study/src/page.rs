@@ -11,7 +11,8 @@ use crate::curves::{colour, curves};
 use crate::find::RunStatus;
 use crate::results::{Results, RowResult};
 use crate::tell::{
-    commands, deviation, deviation_lines, difference_cells, failure_words, machines, measured, scale_words,
+    STATISTICS, commands, deviation, deviation_lines, difference_cells, failure_words, machines, measured,
+    scale_words,
 };
 use crate::words::{capital, counted, listed, percent};
 
@@ -27,13 +28,7 @@ pub fn page(results: &Results) -> Article {
         parts.push(Part::Heading("Published and measured".to_owned()));
         parts.push(Part::Wide(picture(results)));
         parts.push(Part::Table(table(results)));
-        parts.push(Part::Text(
-            "Median and standard deviation are over seeds, without those that failed; a row of which more than half failed \
-             has none of them. The difference is that of the means, row less baseline, ± its standard error. It is decided \
-             where Welch's test finds that chance makes as large a one less than once in twenty times; otherwise the verdict \
-             says about how many seeds of each row would decide if difference and spread stay as they are."
-                .to_owned(),
-        ));
+        parts.push(Part::Text(STATISTICS.to_owned()));
         parts.push(Part::Text(failure_words(results)));
         parts.extend(then);
         parts.push(Part::Heading("How these trainings differ from the paper's".to_owned()));
@@ -159,7 +154,7 @@ fn table(results: &Results) -> Table {
         let is_open = result.contrast.is_some_and(|contrast| !contrast.is_decided());
         let weighed = |text: String| if is_open { Cell::quiet(text) } else { Cell::plain(text) };
         // A verdict of a few words stays on one line.
-        let [difference, error, verdict] =
+        let [difference, interval, verdict] =
             difference_cells(result).map(|text| weighed(text.replace(' ', "\u{a0}")));
         rows.push(TableRow::Cells {
             cells: vec![
@@ -170,7 +165,7 @@ fn table(results: &Results) -> Table {
                 Cell::quiet(seeds),
                 Cell::plain(loss),
                 difference,
-                error,
+                interval,
                 verdict,
             ],
         });

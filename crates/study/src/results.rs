@@ -1,7 +1,7 @@
 //! What came out, row by row: errors and losses over seeds, failures, and differences from the row's
 //! baseline.
 
-use resnet_record::paper::depth_and_unit;
+use resnet_record::paper::{IMAGENET_CLASSES, depth_and_unit};
 use resnet_record::{Contrast, Recipe, Seeds};
 
 use crate::deviations::part_of;
@@ -40,6 +40,8 @@ pub struct RowResult {
     /// The difference in mean test error from the row's baseline, in points, if both have errors and neither
     /// fails.
     pub contrast: Option<Contrast>,
+    /// What the row is judged by: `errors` and `losses` with those of the runs that failed.
+    judged: [Seeds; 2],
     /// How its trainings differ from the paper's.
     pub deviations: Vec<String>,
 }
@@ -50,15 +52,15 @@ impl RowResult {
         2 * self.failed > self.runs.len()
     }
 
-    /// The test errors by which the row is judged: none if it fails, since those that are left would flatter
-    /// it.
+    /// The test errors by which the row is judged: none if it fails, else those of all runs, since the ones
+    /// that did not fail would flatter it. A run that diverged has the error of a guess.
     pub fn judged_errors(&self) -> Seeds {
-        if self.fails() { Seeds::default() } else { self.errors.clone() }
+        if self.fails() { Seeds::default() } else { self.judged[0].clone() }
     }
 
-    /// The losses likewise.
+    /// The losses likewise; that of a guess is the logarithm of the number of classes.
     pub fn judged_losses(&self) -> Seeds {
-        if self.fails() { Seeds::default() } else { self.losses.clone() }
+        if self.fails() { Seeds::default() } else { self.judged[1].clone() }
     }
 
     /// The layers of the network that stands for the row here.
@@ -68,7 +70,7 @@ impl RowResult {
 
     /// Whether this run of the row failed.
     pub(crate) fn has_failed(run: &FoundRun, scale: Scale) -> bool {
-        Outcome::of(run, scale).is_none()
+        Outcome::of(run, scale).is_failure
     }
 }
 
@@ -113,10 +115,12 @@ impl RowResult {
     fn of(row: &Row, request: &Request, found: &[FoundRun]) -> RowResult {
         let recipe = row.recipe_at(request.scale, request.has_data);
         let runs = recipe.as_ref().map_or_else(Vec::new, |recipe| runs_of(recipe, found));
-        let outcomes: Vec<Option<Outcome>> = runs.iter().map(|run| Outcome::of(run, request.scale)).collect();
-        let failed = outcomes.iter().filter(|outcome| outcome.is_none()).count();
-        let over_seeds =
-            |of: fn(&Outcome) -> Option<f64>| Seeds::of(outcomes.iter().flatten().filter_map(of));
+        let outcomes: Vec<Outcome> = runs.iter().map(|run| Outcome::of(run, request.scale)).collect();
+        let failed = outcomes.iter().filter(|outcome| outcome.is_failure).count();
+        let over_all = |of: fn(&Outcome) -> f64| Seeds::of(outcomes.iter().map(of));
+        let over_seeds = |of: fn(&Outcome) -> Option<f64>| {
+            Seeds::of(outcomes.iter().filter(|outcome| !outcome.is_failure).filter_map(of))
+        };
         let has_top5 = matches!(row.published, Published::Errors(..));
         let mut deviations = vec![];
         for run in &runs {
@@ -132,6 +136,7 @@ impl RowResult {
             errors: over_seeds(|outcome| Some(outcome.error)),
             top5_errors: if has_top5 { over_seeds(|outcome| outcome.top5_error) } else { Seeds::default() },
             losses: over_seeds(|outcome| Some(outcome.loss)),
+            judged: [over_all(|outcome| outcome.error), over_all(|outcome| outcome.loss)],
             runs,
             failed,
             contrast: None,
@@ -169,8 +174,10 @@ fn runs_of(recipe: &Recipe, found: &[FoundRun]) -> Vec<FoundRun> {
     runs
 }
 
-/// What came out of a run that did not fail.
+/// What came out of a run.
 struct Outcome {
+    /// Whether it failed.
+    is_failure: bool,
     /// The test error in percent.
     error: f64,
     /// The top-5 error, where it was counted.
@@ -180,12 +187,24 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// `None` if the run failed.
-    fn of(run: &FoundRun, scale: Scale) -> Option<Outcome> {
-        let RunStatus::Finished(results) = run.status else { return None };
-        let test = results.test?;
-        let (error, top5_error) = (test.error(), test.top5().map(|accuracy| 100.0 - accuracy));
-        let outcome = Outcome { error, top5_error, loss: results.train_loss };
-        (error <= scale.fails_above(&run.recipe)).then_some(outcome)
+    /// A run that diverged is as good as a guess.
+    fn of(run: &FoundRun, scale: Scale) -> Outcome {
+        let scores = match run.status {
+            RunStatus::Finished(results) => results.test.map(|test| (test, results.train_loss)),
+            _ => None,
+        };
+        match scores {
+            Some((test, loss)) => Outcome {
+                is_failure: test.error() > scale.fails_above(&run.recipe),
+                error: test.error(),
+                top5_error: test.top5().map(|accuracy| 100.0 - accuracy),
+                loss,
+            },
+            None => {
+                let classes = run.recipe.classes().unwrap_or(IMAGENET_CLASSES) as f64;
+                let error = 100.0 * (1.0 - 1.0 / classes);
+                Outcome { is_failure: true, error, top5_error: None, loss: classes.ln() }
+            }
+        }
     }
 }

@@ -75,7 +75,7 @@ impl Scale {
         }
     }
 
-    /// `paper`, a built-in recipe, at this scale. A smoke training draws its own images unless there are
+    /// `paper`, a built-in recipe, at this scale. A smoke training generates its own images unless there are
     /// data.
     pub(crate) fn recipe(self, paper: &Recipe, has_data: bool) -> Recipe {
         let mut recipe = paper.clone();

@@ -25,7 +25,7 @@ pub struct Request {
     pub seeds: u64,
     /// Rows, by their names; none means all.
     pub only: Vec<String>,
-    /// Whether there is a folder of real images; a smoke training draws its own otherwise.
+    /// Whether there is a folder of real images; a smoke training generates its own otherwise.
     pub has_data: bool,
     /// The folder that runs and pages are written to; it has a folder for each scale.
     pub out: PathBuf,

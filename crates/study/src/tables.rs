@@ -1,6 +1,6 @@
 //! The paper's tables and figures, row by row, joined to the published numbers.
 
-use resnet_record::paper::{self, CifarRow};
+use resnet_record::paper::{self, CifarRow, ImageNetRow};
 use resnet_record::{DataSet, Recipe, ScheduleRecipe};
 
 use crate::Target;
@@ -10,27 +10,26 @@ use crate::grid::{Grid, Panel, Published, Row, cifar_words, data_words};
 pub fn grid(target: Target) -> Grid {
     let about = match target {
         Target::Table1 => "what the shortcut does to the signal (figure 2)",
-        Target::Table2 => "where norm and ReLU stand (figure 4)",
+        Target::Table2 => "placements of norm and ReLU (figure 4)",
         Target::Table3 => "the original unit beside full pre-activation",
         Target::Table4 => "the paper's networks beside other methods",
         Target::Table5 => "ImageNet",
         Target::Figure1 => "1001 layers, original and pre-activation",
         Target::Figure3 => "the shortcuts of figure 2 while they train",
-        Target::Figure6 => "the activations of figure 4 while they train",
+        Target::Figure6 => "the placements of figure 4 while they train",
         Target::Claims => "what the paper claims, put to the test",
     };
     let (rows, panels) = match target {
-        Target::Table1 => (table_1(), vec![]),
-        Target::Table2 => (table_2(), vec![]),
-        Target::Table3 => (table_3(), vec![]),
-        Target::Table4 => (table_4(), vec![]),
-        Target::Table5 => (table_5(), vec![]),
+        Target::Table1 => with_shared(beside(&paper::TABLE_1)),
+        Target::Table2 => with_shared(beside(&paper::TABLE_2)),
+        Target::Table3 => with_shared(beside(&paper::TABLE_3)),
+        Target::Table4 => with_shared(table_4()),
+        Target::Table5 => with_shared(table_5()),
         Target::Figure1 => figure(&FIGURE_1),
         Target::Figure3 => figure(&FIGURE_3),
         Target::Figure6 => figure(&FIGURE_6),
         Target::Claims => (claims(), vec![]),
     };
-    let panels = if target.is_figure() || target == Target::Claims { panels } else { shared(&rows) };
     Grid { target, about, rows, panels }
 }
 
@@ -54,28 +53,17 @@ const FIGURE_6: [(&str, &[&str]); 2] = [
     ("Full pre-activation", &["cifar10-resnet164-v1", "cifar10-resnet164-v2"]),
 ];
 
-fn on(row: &CifarRow) -> String {
-    format!("{} on {}", row.network, cifar_words(row.data))
+/// A row in the group of its network.
+fn as_row(row: &CifarRow) -> Row {
+    Row::of(row, (format!("{} on {}", row.network, cifar_words(row.data)), row.unit.to_owned()))
 }
 
-fn table_1() -> Vec<Row> {
-    let rows = paper::TABLE_1.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
-    let mut rows: Vec<Row> = rows.collect();
-    rows.iter_mut().skip(1).for_each(|row| row.against = Some(0));
-    rows
+/// The rows of a table, network by network.
+fn beside(rows: &[CifarRow]) -> Vec<Row> {
+    against_first(rows.iter().map(as_row).collect())
 }
 
-/// Each network's rows are compared with its first.
-fn table_2() -> Vec<Row> {
-    let rows = paper::TABLE_2.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
-    against_first(rows.collect())
-}
-
-fn table_3() -> Vec<Row> {
-    let rows = paper::TABLE_3.iter().map(|row| Row::of(row, (on(row), row.unit.to_owned())));
-    against_first(rows.collect())
-}
-
+/// Each group's rows are compared with its first.
 fn against_first(mut rows: Vec<Row>) -> Vec<Row> {
     for index in 1..rows.len() {
         let first = rows.iter().position(|row| row.group == rows[index].group);
@@ -111,14 +99,10 @@ fn table_4() -> Vec<Row> {
             }
             rows.push(row);
         }
-        let last = rows.len();
         // The paper's own networks are compared with the first of the predecessor's.
-        let is_proposed = |row: &Row| row.label.contains("pre-activation");
-        (begin..last)
-            .filter(|index| is_proposed(&rows[*index]))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .for_each(|index| rows[index].against = Some(begin));
+        for row in rows[begin..].iter_mut().filter(|row| row.label.contains("pre-activation")) {
+            row.against = Some(begin);
+        }
     }
     rows
 }
@@ -130,16 +114,14 @@ fn claims() -> Vec<Row> {
         let of_table = match row.table {
             1 => row.model != "resnet110-plain",
             2 => row.network == "ResNet-110" && row.unit == "(b) BN after addition",
-            _ => true,
+            table => table == 3,
         };
         of_table && (row.data == "cifar10" || row.network == "ResNet-164")
     };
     let mut rows: Vec<Row> = vec![];
-    for row in
-        [&paper::TABLE_1[..], &paper::TABLE_2, &paper::TABLE_3].into_iter().flatten().filter(is_spoken_of)
-    {
+    for row in paper::cifar().filter(is_spoken_of) {
         if !rows.iter().any(|known| known.name == row.recipe) {
-            rows.push(Row::of(row, (on(row), row.unit.to_owned())));
+            rows.push(as_row(row));
         }
     }
     for name in ["cifar10-resnet110-v2", "cifar10-resnet110-v1"] {
@@ -170,6 +152,10 @@ fn without_warmup(with: Row) -> Row {
 
 fn table_5() -> Vec<Row> {
     let group = data_words(DataSet::Images);
+    // Pre-activation is compared with the original of its depth.
+    let original_of = |row: &ImageNetRow| {
+        paper::TABLE_5.iter().position(|other| other.unit == "original" && other.network == row.network)
+    };
     let mut rows: Vec<Row> = paper::TABLE_5
         .iter()
         .map(|row| Row {
@@ -178,11 +164,9 @@ fn table_5() -> Vec<Row> {
             label: format!("{}, {}, {} augmentation", row.network, row.unit, row.augmentation),
             published: Published::Errors(row.top1_error, row.top5_error),
             recipe: Recipe::built_in(row.recipe),
-            against: None,
+            against: if row.unit == "original" { None } else { original_of(row) },
         })
         .collect();
-    // Pre-activation against the original of its depth.
-    (rows[1].against, rows[3].against, rows[4].against) = (Some(0), Some(2), Some(2));
     rows.extend(paper::IMAGENET_OTHERS.iter().map(|other| {
         let name = format!("{}, {} augmentation", other.network, other.augmentation);
         Row::quoted(&name, group, Published::Errors(other.top1_error, other.top5_error))
@@ -199,9 +183,7 @@ fn figure(panels: &[(&str, &[&str])]) -> (Vec<Row>, Vec<Panel>) {
         for recipe in *recipes {
             let known = rows.iter().position(|row| row.name == *recipe);
             indices.push(known.unwrap_or_else(|| {
-                let cifar = [&paper::TABLE_1[..], &paper::TABLE_2, &paper::TABLE_3].into_iter().flatten();
-                let published = cifar.into_iter().find(|row| row.recipe == *recipe);
-                rows.extend(published.map(|row| Row::of(row, (on(row), row.unit.to_owned()))));
+                rows.extend(paper::cifar().find(|row| row.recipe == *recipe).map(as_row));
                 rows.len() - 1
             }));
         }
@@ -213,8 +195,9 @@ fn figure(panels: &[(&str, &[&str])]) -> (Vec<Row>, Vec<Panel>) {
 /// Lines that a picture has room for, names at their ends.
 const LINES: usize = 6;
 
-/// The trained rows of each group, where they are few enough to be told apart.
-fn shared(rows: &[Row]) -> Vec<Panel> {
+/// A table's rows, and a panel for the trained ones of each group, where they are few enough to be told
+/// apart.
+fn with_shared(rows: Vec<Row>) -> (Vec<Row>, Vec<Panel>) {
     let mut panels: Vec<Panel> = vec![];
     for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.recipe.is_some()) {
         match panels.iter_mut().find(|panel| panel.title == row.group) {
@@ -223,7 +206,7 @@ fn shared(rows: &[Row]) -> Vec<Panel> {
         }
     }
     panels.retain(|panel| panel.rows.len() <= LINES);
-    panels
+    (rows, panels)
 }
 
 #[cfg(test)]
@@ -277,6 +260,8 @@ mod tests {
         assert_eq!(of("cifar100-resnet1001-v2").published.error(), Some(22.71));
         assert_eq!(of("cifar100-resnet1001-v2").against, Some(19), "{:#?}", names(&table));
         assert_eq!(table.rows.len(), 14 + 5 + 4);
+        let imagenet: Vec<Option<usize>> = grid(Target::Table5).rows.iter().map(|row| row.against).collect();
+        assert_eq!(imagenet, [None, Some(0), None, Some(2), Some(2), None, None]);
         let figure = grid(Target::Figure3);
         assert_eq!((figure.rows.len(), figure.panels.len()), (5, 4));
         assert!(figure.rows[1..].iter().all(|row| row.against == Some(0)));

@@ -31,8 +31,8 @@ pub(crate) fn deviation(row: &RowResult) -> String {
     row.judged_errors().deviation().map_or(String::new(), percent)
 }
 
-/// The difference from the baseline and its standard error in points, each a cell of its own so that numbers
-/// align, and the verdict; all empty without a baseline.
+/// The difference from the baseline and half its 95 % interval in points, each a cell of its own so that
+/// numbers align, and the verdict; all empty without a baseline.
 pub(crate) fn difference_cells(row: &RowResult) -> [String; 3] {
     let Some(contrast) = row.contrast else { return Default::default() };
     let verdict = match (contrast.chance, contrast.seeds_to_decide) {
@@ -41,19 +41,26 @@ pub(crate) fn difference_cells(row: &RowResult) -> [String; 3] {
         (Some(_), Some(seeds)) => format!("open, about {}", counted(seeds, "seed")),
         (Some(_), None) => "open".to_owned(),
     };
-    let error = contrast.chance.map_or(String::new(), |_| percent(contrast.error));
-    [signed(contrast.difference), error, verdict]
+    [signed(contrast.difference), contrast.interval.map_or(String::new(), percent), verdict]
 }
 
 /// The difference from the baseline in points as text, and whether it is decided; empty without a baseline.
 pub fn difference(row: &RowResult) -> String {
-    let [difference, error, verdict] = difference_cells(row);
-    match (difference.is_empty(), error.is_empty()) {
+    let [difference, interval, verdict] = difference_cells(row);
+    match (difference.is_empty(), interval.is_empty()) {
         (true, _) => String::new(),
         (false, true) => format!("{difference}, {verdict}"),
-        (false, false) => format!("{difference} ± {error}, {verdict}"),
+        (false, false) => format!("{difference} ± {interval}, {verdict}"),
     }
 }
+
+/// How the numbers of a table are meant.
+pub(crate) const STATISTICS: &str = "Median, deviation and loss are over all seeds of a row, a run that diverged counting as a \
+    guess; a row of which more than half failed has none of them. The difference is that of the means, row less baseline, \
+    with its 95 % interval by Welch's test: it is decided where the interval leaves out zero (p < 0.05). Otherwise the verdict \
+    says with about how many seeds of each row four of five such experiments would decide, if difference and spread stay as \
+    they are; two seeds tell the spread badly. Each difference is tested alone: of ten rows that are truly alike, about one \
+    in five tables would still show one as decided.";
 
 /// What counts as a failure, in a sentence.
 pub(crate) fn failure_words(results: &Results) -> String {

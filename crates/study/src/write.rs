@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use resnet_record::RunFolder;
 use resnet_report::{Figure, write_figure};
 
-use crate::claims::{Finding, claims_page};
+use crate::claims::{Finding, claims_page, cuts_of};
 use crate::curves::curves;
 use crate::find::{FoundRun, find_runs};
+use crate::markdown::is_ours;
 use crate::page::picture;
 use crate::results::Results;
 use crate::study::folders_named;
@@ -30,13 +31,20 @@ pub fn write_pages(results: &[Results]) -> Result<Vec<PathBuf>, Error> {
         let file = result.request.page_file(result.grid.target);
         resnet_report::write_article(&file, &page(result))?;
         pages.push(file);
-        let file = folder.join(format!("{}.md", result.grid.target.name()));
-        let text = markdown(result);
-        resnet_files::write_whole(&file, |out| out.write_all(text.as_bytes()))
-            .map_err(Error::io("write", &file))?;
+        write_markdown(&folder, result)?;
         write_pictures(&folder, result)?;
     }
     Ok(pages)
+}
+
+/// Writes the Markdown table, `table2.md`; like a page, it replaces no file of somebody else's.
+fn write_markdown(folder: &Path, result: &Results) -> Result<(), Error> {
+    let file = folder.join(format!("{}.md", result.grid.target.name()));
+    if file.exists() && !fs::read_to_string(&file).is_ok_and(|text| is_ours(&text)) {
+        return Err(resnet_report::Error::NotOurs(file).into());
+    }
+    let text = markdown(result);
+    resnet_files::write_whole(&file, |out| out.write_all(text.as_bytes())).map_err(Error::io("write", &file))
 }
 
 /// Writes the pictures of a page as SVG files: `table2.svg`, and for each panel of curves
@@ -67,8 +75,9 @@ pub fn write_claims(findings: &[Finding], results: &Results) -> Result<PathBuf, 
 }
 
 /// Copies recipe, record and metrics of each run that is over to `to/SCALE/ROW-seed-N`, some kB: enough to be
-/// taken for a result again, and not to go on with. Where the run of another recipe has that name, `-2` and
-/// so on follow it. Returns how many were copied now.
+/// taken for a result again, and not to go on with. What f = ReLU cuts, which only the checkpoint can tell,
+/// is measured and kept as `relu-cuts.json`, in which claim 8 finds it. Where the run of another recipe has
+/// that name, `-2` and so on follow it. Returns how many were copied now.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -85,6 +94,12 @@ pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
             if run.folder.divergence().is_file() {
                 let (from, target) = (run.folder.divergence(), folder.join(RunFolder::DIVERGENCE));
                 resnet_files::link_or_copy(&from, &target).map_err(Error::io("write", &target))?;
+            }
+            match cuts_of(run) {
+                Ok(Some(cuts)) => cuts.write(&folder)?,
+                Ok(None) => {}
+                // The record is worth keeping without them.
+                Err(error) => tracing::warn!("what ReLU cuts is not kept: {error}"),
             }
             // The recipe last: with it the folder is a run.
             for file in KEPT.iter().rev() {

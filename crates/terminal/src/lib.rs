@@ -22,6 +22,7 @@
 //! | `output.rs` | standard output |
 //! | `progress.rs` | standard error: bars, or plain lines now and then |
 //! | `logging.rs` | logs, past the bars |
+//! | `screen.rs` | standard error and its bars, on a terminal that may go away |
 //! | `voice.rs` | which of several processes print on standard error |
 
 pub mod help;
@@ -30,6 +31,7 @@ pub mod numbers;
 pub mod output;
 pub mod plot;
 pub mod progress;
+mod screen;
 pub mod table;
 pub mod text;
 pub mod voice;

@@ -1,13 +1,11 @@
 //! Progress of a command: a bar on a terminal; elsewhere a plain line now and then.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressStyle;
-use tracing_indicatif::span_ext::IndicatifSpanExt as _;
-use tracing_indicatif::writer::get_indicatif_stderr_writer;
 
-use crate::logging::BARS;
+use crate::screen::{self, Bar};
 use crate::{numbers, text, voice};
 
 /// How often a plain line is printed at most.
@@ -15,14 +13,12 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// Work that is done sooner shows nothing.
 const WORTH_SHOWING: Duration = Duration::from_secs(2);
 
-/// Prints a line on standard error as it is, above the bars if there are any.
+/// Prints a line on standard error as it is, above the bars if there are any. What cannot be written, such as
+/// to a terminal that was closed, is lost.
 pub fn line(text: &str) {
-    let Some(text) = voice::voiced(&format!("{text}\n")) else { return };
-    // If not even this can be written, nobody can be told.
-    let _ = match get_indicatif_stderr_writer() {
-        Some(mut writer) => writer.write_all(text.as_bytes()),
-        None => std::io::stderr().write_all(text.as_bytes()),
-    };
+    if let Some(text) = voice::voiced(&format!("{text}\n")) {
+        screen::write(&text);
+    }
 }
 
 /// Prints a sentence on standard error, wrapped at the terminal's width; what does not fit goes on `indent`
@@ -104,7 +100,7 @@ pub struct Meter {
     /// When it began, and how much was done already.
     began: (Instant, u64),
     printed: Instant,
-    bar: Option<tracing::Span>,
+    bar: Option<Bar>,
 }
 
 impl Meter {
@@ -121,18 +117,15 @@ impl Meter {
                 return;
             }
             let text = message(&self.left(done));
-            let bar = self.bar.get_or_insert_with(|| {
-                let bar = tracing::info_span!(target: BARS, "bar");
-                bar.pb_set_style(&self.unit.style());
-                bar.pb_set_length(self.total);
-                bar.pb_set_position(done);
-                bar.pb_set_message(&text);
-                bar.pb_start();
-                bar
-            });
-            bar.pb_set_position(done);
-            bar.pb_set_message(&text);
-        } else if self.printed.elapsed() >= BETWEEN_LINES {
+            match &self.bar {
+                Some(bar) => bar.update(done, text),
+                None => self.bar = Some(Bar::new(self.unit.style(), (done, self.total), text)),
+            }
+            return;
+        }
+        // There is one if the terminal was closed meanwhile.
+        self.bar = None;
+        if self.printed.elapsed() >= BETWEEN_LINES {
             self.printed = Instant::now();
             line(&format!("{}  {}", self.unit.written(done, self.total), message(&self.left(done))));
         }

@@ -4,6 +4,7 @@ mod diagnosis;
 mod overlap;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +17,8 @@ use resnet_vision::Batch;
 
 use self::overlap::Overlap;
 use crate::engine::{
-    Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, VariableNorm, Weights,
+    Arrays, BatchInput, BatchOutcome, Diagnosis, Engine, EvaluatedWeights, NormBatches, SnapshotContents,
+    VariableNorm,
 };
 use crate::evaluate::{Seen, Tally, device_of, rank, rows_of, tally, tensors_of};
 use crate::groups::Groups;
@@ -68,6 +70,18 @@ pub struct CandleEngine<'a> {
     aside: Option<Vec<f32>>,
 }
 
+/// What it trains with, without the weights.
+impl fmt::Debug for CandleEngine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CandleEngine")
+            .field("variables", &self.layout.places().len())
+            .field("loss", &self.loss)
+            .field("clip", &self.clip)
+            .field("processes", &self.processes)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> CandleEngine<'a> {
     /// An engine for one process that has done no step.
     ///
@@ -97,13 +111,13 @@ impl<'a> CandleEngine<'a> {
         })
     }
 
-    /// The same, as one of several processes; `statistics` says what their batch norms normalise by.
-    pub(crate) fn among(self, processes: Processes, statistics: BatchStatistics) -> Self {
-        let shares = statistics == BatchStatistics::Shared && processes.are_several();
+    /// The same, as one of several `processes`. Their batch norms normalise by the statistics of the whole
+    /// batch where `shares_statistics`, else each by those of its part.
+    pub(crate) fn among(self, processes: Processes, shares_statistics: bool) -> Self {
         let all = processes.clone();
         let sum = move |values: &mut [f64]| all.sum_f64(values).map_err(candle_core::Error::wrap);
         let overlap = Overlap::of(self.model, &self.groups);
-        CandleEngine { processes, statistics: shares.then(|| Arc::new(sum) as _), overlap, ..self }
+        CandleEngine { processes, statistics: shares_statistics.then(|| Arc::new(sum) as _), overlap, ..self }
     }
 
     /// Begins to sum over processes what this one computed of a batch: weight, weighted loss, images and
@@ -153,15 +167,6 @@ impl<'a> CandleEngine<'a> {
 fn heard(sums: Vec<f64>) -> BatchOutcome {
     let [weight, loss, images, correct] = sums[..] else { unreachable!("four numbers were told") };
     BatchOutcome { images: images as u64, loss: loss / weight, correct: correct as u64 }
-}
-
-/// Whose statistics batch norm normalises by in a training step of several processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BatchStatistics {
-    /// Each process's, of its part of the batch.
-    Own,
-    /// Those of the whole batch.
-    Shared,
 }
 
 impl Engine for CandleEngine<'_> {
@@ -224,7 +229,7 @@ impl Engine for CandleEngine<'_> {
 
     fn norms(&self) -> Result<Vec<VariableNorm>, Error> {
         let norm = |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-        let of = |(_, place, gradient): (_, &Place, &[f32])| {
+        let of = |(place, gradient): (&Place, &[f32])| {
             let weights = read(&self.variables()[&place.name], norm)?;
             Ok(VariableNorm { name: place.name.clone(), weights, gradient: norm(gradient) })
         };
@@ -235,12 +240,16 @@ impl Engine for CandleEngine<'_> {
             .map_err(Error::compute("measuring norms"))
     }
 
-    fn begin_evaluation(&mut self, weights: Weights, norms: Option<NormBatches<'_>>) -> Result<(), Error> {
+    fn begin_evaluation(
+        &mut self,
+        weights: EvaluatedWeights,
+        norms: Option<NormBatches<'_>>,
+    ) -> Result<(), Error> {
         let failed = |error| Error::compute("putting weights in place")(error);
-        if weights == Weights::Averaged || norms.is_some() {
+        if weights == EvaluatedWeights::Averaged || norms.is_some() {
             self.set_aside().map_err(failed)?;
         }
-        if weights == Weights::Averaged {
+        if weights == EvaluatedWeights::Averaged {
             let ema =
                 self.ema.as_ref().ok_or_else(|| Error::Setup("no average of the weights is kept".into()))?;
             ema.write_to(self.variables()).map_err(failed)?;
@@ -286,11 +295,11 @@ impl Engine for CandleEngine<'_> {
         diagnosis::diagnose((self.model, &self.loss), &self.device, batch)
     }
 
-    fn snapshot(&self, contents: Contents) -> Snapshot<'_> {
+    fn snapshot(&self, contents: SnapshotContents) -> Snapshot<'_> {
         let accumulated = self.gradients.weighed();
         let state = EngineState { updates: self.optimizer.updates(), accumulated };
         let mut snapshot = Snapshot::of(self.variables(), state);
-        if contents == Contents::Weights {
+        if contents == SnapshotContents::Weights {
             return snapshot;
         }
         let shape_of = |name: &str| self.variables().get(name).map_or(&[][..], |variable| variable.dims());
@@ -303,7 +312,7 @@ impl Engine for CandleEngine<'_> {
             }
         }
         if accumulated.is_some() {
-            for (_, place, sum) in self.gradients.iter() {
+            for (place, sum) in self.gradients.iter() {
                 snapshot.add(slot(keys::ACCUMULATED), &place.name, &place.shape, sum);
             }
         }

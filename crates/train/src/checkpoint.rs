@@ -29,10 +29,10 @@ pub(crate) fn write(
     });
     written.map(|_| ()).map_err(|failed| match failed {
         Failed::Values(error) => error,
-        Failed::File(resnet_checkpoint::Error::Write { cause: source, .. }) => {
-            Error::Io { action: "write", file: file.to_owned(), source }
+        Failed::File(resnet_checkpoint::Error::Write { cause, .. }) => {
+            Error::Io { action: "write", file: file.to_owned(), cause }
         }
-        Failed::File(other) => Error::Checkpoint { file: file.to_owned(), cause: other.to_string() },
+        Failed::File(other) => Error::checkpoint(file, other.to_string()),
     })
 }
 
@@ -77,7 +77,6 @@ impl Loaded {
 /// If the file cannot be read or is damaged, if it lacks a variable, or if it holds an array that is not a
 /// variable's or has another shape.
 pub(crate) fn read(file: &Path, shapes: &BTreeMap<&str, &[usize]>) -> Result<Loaded, Error> {
-    let bad = |cause: String| Error::Checkpoint { file: file.to_owned(), cause };
     let TrainingCheckpoint { weights, slots, metadata } =
         resnet_checkpoint::read_training(file).map_err(|error| unreadable(file, error))?;
     let mut problems = Vec::new();
@@ -111,16 +110,17 @@ pub(crate) fn read(file: &Path, shapes: &BTreeMap<&str, &[usize]>) -> Result<Loa
         true => Ok(Loaded { arrays, metadata }),
         false => {
             let shown = list(&problems);
-            Err(bad(format!("it is of another network: {shown}; name the model it was trained as")))
+            let cause = format!("it is of another network: {shown}; name the model it was trained as");
+            Err(Error::checkpoint(file, cause))
         }
     }
 }
 
 /// Why a file is no checkpoint to resume from.
-fn unreadable(file: &Path, error: resnet_checkpoint::Error) -> Error {
+pub(crate) fn unreadable(file: &Path, error: resnet_checkpoint::Error) -> Error {
     use resnet_checkpoint::Error::{Damaged, Empty, NotAFile, Read, Truncated};
     let why = match error {
-        Read { cause: source, .. } => return Error::Io { action: "read", file: file.to_owned(), source },
+        Read { cause, .. } => return Error::Io { action: "read", file: file.to_owned(), cause },
         Damaged { cause, .. } => cause,
         Empty { .. } => "it is empty".to_owned(),
         NotAFile { .. } => "it is a folder or a device".to_owned(),
@@ -131,7 +131,7 @@ fn unreadable(file: &Path, error: resnet_checkpoint::Error) -> Error {
     };
     let cause =
         format!("the file is damaged or not safetensors ({why}); use another checkpoint, or train anew");
-    Error::Checkpoint { file: file.to_owned(), cause }
+    Error::checkpoint(file, cause)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use resnet_record::{Recipe, Run, RunRecord};
 
+use crate::processes::{decode, encode};
 use crate::{AllReduce, Error};
 
 /// What an environment variable says that mpirun or srun sets for each process that it starts.
@@ -97,14 +98,11 @@ pub fn open_run<E: From<Error>>(
 }
 
 fn sent(run: &Run) -> Result<Vec<u8>, Error> {
-    let told = serde_json::to_vec(&(run.recipe().to_toml()?, run.record()));
-    told.map_err(|error| Error::Apart(format!("cannot tell the other processes of the run: {error}")))
+    encode(&(run.recipe().to_toml()?, run.record()))
 }
 
 fn received(bytes: &[u8]) -> Result<(Recipe, RunRecord), Error> {
-    let (recipe, record): (String, RunRecord) = serde_json::from_slice(bytes).map_err(|error| {
-        Error::Apart(format!("what process 0 sent of the run cannot be understood: {error}"))
-    })?;
+    let (recipe, record): (String, RunRecord) = decode(bytes)?;
     Ok((Recipe::parse(&recipe, "recipe.toml")?, record))
 }
 

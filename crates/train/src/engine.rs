@@ -4,6 +4,7 @@
 //! keeps state. Between them go batches of pixels, numbers, and named arrays.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use resnet_data::Feed;
 use resnet_record::{LayerOutput, Scores, VariableExtremes};
@@ -15,7 +16,8 @@ use crate::snapshot::{EngineState, Snapshot};
 use crate::step::loss::Target;
 
 /// Computes a training. Its steps are functions of what it was given, so that a training that resumes from a
-/// [`Snapshot`] goes on to the same bits.
+/// [`Snapshot`] goes on to the same bits. Implemented by [`CandleEngine`](crate::CandleEngine) alone;
+/// [`fit`](crate::fit) chooses it.
 ///
 /// An optimizer step is a call of [`Engine::backward`] for each of its batches, and one of [`Engine::step`].
 pub trait Engine {
@@ -44,7 +46,11 @@ pub trait Engine {
     ///
     /// # Errors
     /// If there are no such weights, or a batch cannot be read.
-    fn begin_evaluation(&mut self, weights: Weights, norms: Option<NormBatches<'_>>) -> Result<(), Error>;
+    fn begin_evaluation(
+        &mut self,
+        weights: EvaluatedWeights,
+        norms: Option<NormBatches<'_>>,
+    ) -> Result<(), Error>;
 
     /// Scores the weights that were put in place on all images of `feed`, and shows each answer to `seen`;
     /// see [`crate::evaluate`].
@@ -79,7 +85,7 @@ pub trait Engine {
     fn diagnose(&mut self, batch: BatchInput) -> Result<Diagnosis, Error>;
 
     /// The named arrays that a checkpoint holds.
-    fn snapshot(&self, contents: Contents) -> Snapshot<'_>;
+    fn snapshot(&self, contents: SnapshotContents) -> Snapshot<'_>;
 
     /// Goes on with the weights, and what is remembered beside them, of a snapshot.
     ///
@@ -144,7 +150,7 @@ pub struct Diagnosis {
 
 /// Which weights are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weights {
+pub enum EvaluatedWeights {
     /// Those in training.
     Raw,
     /// Their moving average.
@@ -161,9 +167,18 @@ pub struct NormBatches<'a> {
     pub fewest: usize,
 }
 
+impl fmt::Debug for NormBatches<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NormBatches")
+            .field("images", &self.images)
+            .field("fewest", &self.fewest)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a snapshot is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contents {
+pub enum SnapshotContents {
     /// Weights and running statistics, as they are in place.
     Weights,
     /// All that resuming needs.

@@ -1,8 +1,12 @@
 //! What can end a training early, in sentences for the person who has to fix it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use resnet_record::Checkpoint;
+
+/// The end of every sentence about numbers that became NaN or infinite in a training.
+const DIVERGED: &str = "the training has diverged; checkpoints are left as they were; lower the learning rate or \
+                        lengthen its warm-up";
 
 /// A training that cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +52,7 @@ pub enum Error {
     },
     /// A run that has begun to train, but whose checkpoint is gone.
     #[error(
-        "{} is gone, and the run cannot go on without it; {}", file.display(),
+        "{} is gone, and the run cannot be resumed without it; {}", file.display(),
         match left {
             Some(which) => format!(
                 "of its checkpoints only {} is there, which has weights but no training state",
@@ -82,18 +86,15 @@ pub enum Error {
         after: f64,
     },
     /// A tensor operation failed.
-    #[error("{doing} failed: {source}")]
+    #[error("{doing} failed: {cause}")]
     Compute {
         /// What was being computed.
         doing: String,
         /// candle's message.
-        source: Box<candle_core::Error>,
+        cause: Box<candle_core::Error>,
     },
     /// The training diverged.
-    #[error(
-        "the loss is {loss} at step {step}, with learning rate {rate}: the training has diverged; checkpoints are left \
-         as they were; lower the learning rate or lengthen its warm-up"
-    )]
+    #[error("the loss is {loss} at step {step}, with learning rate {rate}: {DIVERGED}")]
     NonFiniteLoss {
         /// Steps done before this one.
         step: u64,
@@ -104,8 +105,7 @@ pub enum Error {
     },
     /// The training diverged within the network; found only where anomalies are looked for.
     #[error(
-        "{layer} ({kind}) puts out numbers that are not finite at step {step}, with learning rate {rate}: the training has \
-         diverged; checkpoints are left as they were; lower the learning rate or lengthen its warm-up"
+        "{layer} ({kind}) puts out numbers that are not finite at step {step}, with learning rate {rate}: {DIVERGED}"
     )]
     NonFiniteLayer {
         /// The first layer that does, in the order of the forward pass.
@@ -118,10 +118,7 @@ pub enum Error {
         rate: f64,
     },
     /// The training diverged in the very step before a checkpoint.
-    #[error(
-        "{name} holds a number that is not finite after step {step}: the training has diverged; checkpoints are left as they \
-         were; lower the learning rate or lengthen its warm-up"
-    )]
+    #[error("{name} holds a number that is not finite after step {step}: {DIVERGED}")]
     NonFiniteWeight {
         /// The variable.
         name: String,
@@ -129,10 +126,7 @@ pub enum Error {
         step: u64,
     },
     /// The training diverged in the very step before an evaluation.
-    #[error(
-        "the network's logits for image {image} hold NaN or infinity after step {step}: the training has diverged; checkpoints are left \
-         as they were; lower the learning rate or lengthen its warm-up"
-    )]
+    #[error("the network's logits for image {image} hold NaN or infinity after step {step}: {DIVERGED}")]
     NonFiniteLogits {
         /// Its place in the evaluated set, from 0.
         image: u64,
@@ -177,14 +171,14 @@ pub enum Error {
         fewest: usize,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}; see that there is space and that you may write there", file.display())]
+    #[error("cannot {action} {}: {cause}; see that there is space and that you may write there", file.display())]
     Io {
         /// "read", "write", "remove" or "start a thread for".
         action: &'static str,
         /// The file, or the run's folder.
         file: PathBuf,
         /// The system's message.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -194,7 +188,7 @@ fn spread(kind: &str) -> String {
         "cosine" | "onecycle" | "polynomial" => {
             format!("a {kind} schedule spreads over the whole training, so it cannot be lengthened")
         }
-        _ => "a run goes on by a schedule that leaves the steps it has done as they were".to_owned(),
+        _ => "a run can be resumed only by a schedule that leaves the steps done as they were".to_owned(),
     }
 }
 
@@ -223,7 +217,12 @@ impl Error {
     /// A closure for `map_err` that says what was being computed.
     pub(crate) fn compute(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Error {
         let doing = doing.into();
-        move |source| Error::Compute { doing, source: Box::new(source) }
+        move |cause| Error::Compute { doing, cause: Box::new(cause) }
+    }
+
+    /// A checkpoint that cannot be used, because of `cause`.
+    pub(crate) fn checkpoint(file: &Path, cause: impl Into<String>) -> Error {
+        Error::Checkpoint { file: file.to_owned(), cause: cause.into() }
     }
 
     /// Whether the training ended because numbers became NaN or infinite, which says something of recipe and
@@ -245,5 +244,19 @@ impl Error {
             Error::NotANumber { image } => Error::NonFiniteLogits { image, step },
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Error::compute("a step")(candle_core::Error::Msg("cannot halve a map".to_owned()));
+        assert_eq!(error.to_string(), "a step failed: cannot halve a map");
+        assert!(error.source().is_none(), "who prints the chain of sources would tell it twice");
     }
 }

@@ -1,5 +1,6 @@
 //! Accuracy and loss of a classifier on a set of images.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
@@ -56,6 +57,16 @@ pub struct Seen<'a> {
     pub logits: &'a [f32],
     /// Copies the pixels that the network saw; of several crops, those of the first.
     pub pixels: &'a dyn Fn() -> Result<Pixels, Error>,
+}
+
+impl fmt::Debug for Seen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seen")
+            .field("image", &self.image)
+            .field("label", &self.label)
+            .field("logits", &self.logits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Normalised pixels `[3, height, width]`, and height and width.

@@ -16,21 +16,7 @@ const STACK_BYTES: usize = 64 << 20;
 /// run is not trained again: the model gets the reported weights. The work is done in a thread with a large
 /// stack, since deep networks need one.
 ///
-/// ```no_run
-/// # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {
-/// use resnet_record::{Recipe, Run, RunRecord};
-/// use resnet_train::{Options, Outcome, Quiet, fit};
-///
-/// let recipe = Recipe::load("crates/record/recipes/quick-start.toml".as_ref())?;
-/// let data = resnet_data::generated::shapes(4500, 1000, 0);
-/// let mut run = Run::create("runs/first".as_ref(), &recipe, RunRecord::begin("first", &recipe))?;
-/// match fit(model, &data, &mut run, &Options::default(), &mut Quiet)? {
-///     Outcome::Finished(results) => println!("{:?}", results.test.map(|scores| scores.top1())),
-///     Outcome::Interrupted { step } => println!("stopped after {step} steps; Run::open and fit go on"),
-/// }
-/// # Ok(())
-/// # }
-/// ```
+/// [A program](crate) is on the crate's page.
 ///
 /// # Errors
 /// If recipe, data, model and checkpoint do not fit each other, if the training diverges, or if something
@@ -48,7 +34,7 @@ pub fn fit(
             .name("training".into())
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, || Session::open(model, data, run, options, observer)?.train())
-            .map_err(|source| Error::Io { action: "start a thread for", file: folder, source })?;
+            .map_err(|cause| Error::Io { action: "start a thread for", file: folder, cause })?;
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use resnet_ops::is_running_statistic;
+use resnet_ops::{is_running_statistic, layer_of};
 use resnet_record::{FrozenNorms, Recipe, StagesRecipe};
 
 use crate::{Classifier, Error};
@@ -70,7 +70,7 @@ impl Groups {
                     }
                     continue;
                 }
-                layers.insert(variable.rsplit_once('.').map_or("", |(layer, _)| layer).to_owned());
+                layers.insert(layer_of(&variable).to_owned());
                 parameters +=
                     model.variables().get(&variable).map_or(0, |variable| variable.elem_count() as u64);
                 if factor != Some(1.0) {

@@ -1,5 +1,24 @@
 //! Fit a classifier: optimizer, schedules, evaluation, checkpoints, resume.
 //!
+//! ```no_run
+//! # fn f(model: &dyn resnet_train::Classifier) -> Result<(), Box<dyn std::error::Error>> {
+//! use resnet_train::record::{Recipe, Run, RunRecord};
+//! use resnet_train::{Options, Outcome, Quiet, fit};
+//!
+//! let recipe = Recipe::built_in("quick-start").expect("a built-in recipe");
+//! let data = resnet_data::generated::shapes(4500, 1000, 0);
+//! let mut run = Run::create("runs/first".as_ref(), &recipe, RunRecord::begin("first", &recipe))?;
+//! match fit(model, &data, &mut run, &Options::default(), &mut Quiet)? {
+//!     Outcome::Finished(results) => println!("{:?}", results.test.map(|scores| scores.top1())),
+//!     Outcome::Interrupted { step } => println!("stopped after {step} steps; Run::open and fit go on"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`fit`] trains a [`Classifier`] on [`TrainingData`] by a run's recipe; recipes and runs are those of
+//! `resnet-record`, re-exported as [`record`].
+//!
 //! | file | job |
 //! |---|---|
 //! | `fit` | the function that trains |
@@ -80,25 +99,24 @@ pub use candle_engine::{CandleEngine, StepConfig};
 pub use change::change_recipe;
 pub use company::{begin_run, first_before_others, open_run, started_processes};
 pub use data::{DataIdentity, TrainingData, TrainingFeeds};
-pub use engine::{
-    Arrays, BatchInput, BatchOutcome, Contents, Diagnosis, Engine, NormBatches, VariableNorm, Weights,
-};
+pub use engine::{BatchInput, BatchOutcome, Engine, EvaluatedWeights, NormBatches, SnapshotContents};
 pub use error::Error;
-pub use evaluate::{Pixels, Seen, evaluate, rank};
+pub use evaluate::{evaluate, rank};
 pub use fit::fit;
 pub use groups::{Group, Groups, Part, frozen_parts};
 pub use image_files::ImageFiles;
 pub use layout::{Layout, Place};
-pub use observe::{Observer, Quiet, StepReport};
+pub use observe::{EpochStanding, Observer, Quiet, StepReport};
 pub use optimizer::{
     AdamWConfig, LambConfig, Momentum, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, WeightDecayOn,
 };
 pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use processes::{AllReduce, Alone, Begun};
+pub use resnet_record as record;
 pub use resnet_record::Split;
 pub use schedule::{Course, Schedule};
 pub use session::{resumes_from, steps_done};
-pub use snapshot::{EngineState, Snapshot};
+pub use snapshot::Snapshot;
 pub use step::clip::Clip;
 pub use step::ema::{EmaConfig, EmaWarmup};
 pub use step::gradients::Gradients;
@@ -106,6 +124,14 @@ pub use step::loss::{Loss, LossKind, Target};
 pub use step_recipe::state_len;
 pub use threads::Threads;
 pub use training_plan::TrainingPlan;
+
+// What `Engine`'s methods take and give besides; a caller of `fit` needs none of it.
+#[doc(hidden)]
+pub use engine::{Arrays, Diagnosis, VariableNorm};
+#[doc(hidden)]
+pub use evaluate::{Pixels, Seen};
+#[doc(hidden)]
+pub use snapshot::EngineState;
 
 /// A function that gives the logits `[N, classes]` of images `[N, 3, H, W]`, with weights prepared
 /// beforehand.

@@ -46,9 +46,9 @@ pub trait Observer: Send {
         let _ = split;
     }
 
-    /// An epoch is done and scored; `is_best` if it is the best so far on the validation images.
-    fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
-        let _ = (epoch, is_best);
+    /// An epoch is done and scored.
+    fn on_epoch(&mut self, epoch: &EpochMetrics, standing: EpochStanding) {
+        let _ = (epoch, standing);
     }
 
     /// The training diverged, and `file` describes the step.
@@ -67,6 +67,15 @@ pub trait Observer: Send {
 pub struct Quiet;
 
 impl Observer for Quiet {}
+
+/// How the weights of an epoch do among those of all epochs so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EpochStanding {
+    /// They are the best so far on the validation images.
+    Best,
+    /// Others are at least as good, or there are no validation images.
+    NotBest,
+}
 
 /// A step, and the progress of its epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]

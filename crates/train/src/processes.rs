@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use resnet_data::Rank;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::Error;
 
@@ -59,6 +61,18 @@ pub trait AllReduce: fmt::Debug + Send + Sync {
 
     /// The bytes of each process, in their order.
     fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error>;
+}
+
+/// `value` as bytes for other processes, which [`decode`] them.
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value)
+        .map_err(|error| Error::Apart(format!("cannot tell the other processes: {error}")))
+}
+
+/// What another process encoded.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::Apart(format!("what another process sent cannot be understood: {error}")))
 }
 
 /// A sum over processes that has begun.

@@ -22,16 +22,18 @@ use self::evidence::Evidence;
 pub use self::files::{resumes_from, steps_done};
 use self::pace::Pace;
 use self::together::Shares;
-use crate::candle_engine::{BatchStatistics, CandleEngine};
+use crate::candle_engine::CandleEngine;
 use crate::checkpoint;
-use crate::engine::{Contents, Engine};
+use crate::engine::{Engine, SnapshotContents};
 use crate::processes::Processes;
 use crate::snapshot::EngineState;
 use crate::state::{State, Sums};
 use crate::step_recipe::step_config;
 use crate::targets::Targets;
 use crate::training_plan::{Prepared, prepare};
-use crate::{AllReduce as _, Classifier, Error, Observer, Options, Outcome, TrainingData, TrainingPlan};
+use crate::{
+    AllReduce as _, Classifier, EpochStanding, Error, Observer, Options, Outcome, TrainingData, TrainingPlan,
+};
 
 /// Whether the training continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,12 +102,12 @@ impl<'a> Session<'a> {
         let prepared = prepare(&recipe, data, options)?;
         let fewest = prepared.plan.check(model)?;
         let targets = Targets::of(&recipe, data.classes());
-        let statistics = if recipe.train.sync_bn { BatchStatistics::Shared } else { BatchStatistics::Own };
         let engine = CandleEngine::new(model, step_config(&recipe, data, model)?)?;
-        let mut engine: Box<dyn Engine + 'a> = Box::new(engine.among(processes.clone(), statistics));
+        let engine = engine.among(processes.clone(), prepared.plan.shares_statistics);
+        let mut engine: Box<dyn Engine + 'a> = Box::new(engine);
         let last = if run.is_kept_here() { resumes_from(run)? } else { None };
         let mut state = if let Some(last) = last {
-            let loaded = checkpoint::read(&last, &engine.snapshot(Contents::Weights).shapes())?;
+            let loaded = checkpoint::read(&last, &engine.snapshot(SnapshotContents::Weights).shapes())?;
             let state = State::of(&loaded, &recipe, (&prepared.plan, data), &last)?;
             let before = EngineState { updates: state.step, ..EngineState::default() };
             engine.restore(state.engine.unwrap_or(before), loaded.arrays)?;
@@ -113,7 +115,7 @@ impl<'a> Session<'a> {
         } else {
             State::fresh(recipe.train.seed, data.identity())
         };
-        together::follow_first(&processes, &mut *engine, Contents::All, (&mut state, &mut *run))?;
+        together::follow_first(&processes, &mut *engine, SnapshotContents::All, (&mut state, &mut *run))?;
         // A reading is recorded before it happens, so the record may know of one that the checkpoint does
         // not.
         let recorded = state.test_reads.max(run.record().test_reads);
@@ -294,7 +296,8 @@ impl<'a> Session<'a> {
         self.save_last()?;
         self.keep_last()?;
         self.keep_predictions();
-        self.observer.on_epoch(&metrics, is_best);
+        let standing = if is_best { EpochStanding::Best } else { EpochStanding::NotBest };
+        self.observer.on_epoch(&metrics, standing);
         Ok(Flow::Continue)
     }
 

@@ -8,7 +8,7 @@ use resnet_checkpoint::keys;
 use resnet_record::{Digest, Recipe, Scores};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::Loaded;
+use crate::checkpoint::{Loaded, unreadable};
 use crate::same_rates::continues;
 use crate::snapshot::EngineState;
 use crate::{DataIdentity, Error, TrainingData, TrainingPlan};
@@ -154,7 +154,7 @@ impl State {
         (plan, data): (&TrainingPlan, &dyn TrainingData),
         file: &Path,
     ) -> Result<Self, Error> {
-        let bad = |cause: &str| Error::Checkpoint { file: file.to_owned(), cause: cause.to_owned() };
+        let bad = |cause: &str| Error::checkpoint(file, cause);
         let mut state = State::of_metadata(&loaded.metadata, file)?;
         let written = loaded.metadata.get(keys::RECIPE).and_then(|text| Recipe::of_checkpoint(text));
         if !written.is_some_and(|written| written == *recipe || continues(&written, recipe, plan, state.step))
@@ -228,26 +228,23 @@ impl State {
 
     /// The text for a checkpoint's metadata.
     pub(crate) fn to_json(&self, file: &Path) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|error| Error::Checkpoint {
-            file: file.to_owned(),
-            cause: format!("its training state cannot be written: {error}"),
+        serde_json::to_string(self).map_err(|error| {
+            Error::checkpoint(file, format!("its training state cannot be written: {error}"))
         })
     }
 
     /// The state in the checkpoint at `file`.
     pub(crate) fn read(file: &Path) -> Result<State, Error> {
-        let read = resnet_checkpoint::read_training(file);
-        let read =
-            read.map_err(|error| Error::Checkpoint { file: file.to_owned(), cause: error.to_string() })?;
+        let read = resnet_checkpoint::read_training(file).map_err(|error| unreadable(file, error))?;
         State::of_metadata(&read.metadata, file)
     }
 
     /// The state in the metadata of the checkpoint at `file`.
     fn of_metadata(metadata: &BTreeMap<String, String>, file: &Path) -> Result<State, Error> {
-        let text = metadata.get(keys::TRAINING_STATE).ok_or_else(|| Error::Checkpoint {
-            file: file.to_owned(),
-            cause: "it has weights but no training state, as an export has; only a run's last.safetensors can be resumed"
-                .to_owned(),
+        let text = metadata.get(keys::TRAINING_STATE).ok_or_else(|| {
+            let cause = "it has weights but no training state, as an export has; only a run's last.safetensors can be \
+                         resumed";
+            Error::checkpoint(file, cause)
         })?;
         State::from_json(text, file)
     }
@@ -267,7 +264,7 @@ impl State {
 
     /// Parses the text in a checkpoint's metadata.
     pub(crate) fn from_json(text: &str, file: &Path) -> Result<State, Error> {
-        let bad = |cause| Error::Checkpoint { file: file.to_owned(), cause };
+        let bad = |cause: String| Error::checkpoint(file, cause);
         let state: State = serde_json::from_str(text)
             .map_err(|error| bad(format!("its training state is damaged: {error}")))?;
         if state.format != FORMAT {

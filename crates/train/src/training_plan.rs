@@ -85,7 +85,7 @@ impl TrainingPlan {
             return Err(Error::BatchTooSmall { images, batch, train_images, fewest, size });
         }
         // Where processes share batch norm's statistics, one image is enough for a process.
-        let of_part = if self.shares_statistics && processes > 1 { 1 } else { fewest };
+        let of_part = if self.shares_statistics { 1 } else { fewest };
         match images / processes < of_part {
             true => Err(Error::PartTooSmall { processes, images, fewest: of_part }),
             false => Ok(of_part),
@@ -134,6 +134,7 @@ pub(crate) fn prepare(
     let batch = recipe.train.batch_size;
     // The size of an epoch's last batch; a training may end before it reaches one.
     let rest = train.images_per_epoch() % batch;
+    let processes = options.processes.rank().world_size;
     let plan = TrainingPlan {
         steps,
         steps_per_epoch: epoch.steps,
@@ -141,8 +142,8 @@ pub(crate) fn prepare(
         batches_per_epoch: batches,
         epochs: steps.div_ceil(epoch.steps),
         batch,
-        processes: options.processes.rank().world_size,
-        shares_statistics: recipe.train.sync_bn,
+        processes,
+        shares_statistics: recipe.train.sync_bn && processes > 1,
         smallest_batch: if rest == 0 || steps < epoch.steps { batch } else { rest },
         size: *size,
         train_images: train.images(),

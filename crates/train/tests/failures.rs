@@ -113,6 +113,9 @@ fn damaged_checkpoints_are_named_and_left_alone() {
             message.contains("last.safetensors") && message.contains(words),
             "'{words}' is missing in: {message}"
         );
+        if words == "damaged" {
+            assert_eq!(steps_done(&file).unwrap_err().to_string(), message, "one sentence for one damage");
+        }
         assert_eq!(fs::read(&file).unwrap(), damaged);
         assert_eq!(fs::read(dir.join("metrics.jsonl")).unwrap(), metrics);
     }

@@ -10,7 +10,8 @@ use resnet_checkpoint::{TrainingCheckpoint, keys, read_training};
 use resnet_data::{DataLoader, Dataset, LoaderConfig};
 use resnet_record::{Checkpoint, EpochMetrics, Metric, RunFolder, Selection};
 use resnet_train::{
-    Classifier, Observer, Options, Outcome, Quiet, Split, StepReport, TrainingPlan, evaluate, fit,
+    Classifier, EpochStanding, Observer, Options, Outcome, Quiet, Split, StepReport, TrainingPlan, evaluate,
+    fit,
 };
 use resnet_vision::{Augmentation, Normalisation};
 
@@ -29,7 +30,7 @@ impl Observer for NoLooking<'_> {
         assert_eq!(self.data.test.reads(), 0);
     }
 
-    fn on_epoch(&mut self, epoch: &EpochMetrics, _is_best: bool) {
+    fn on_epoch(&mut self, epoch: &EpochMetrics, _standing: EpochStanding) {
         assert_eq!((self.data.test.reads(), epoch.test_reads), (0, 0));
         self.epochs += 1;
     }

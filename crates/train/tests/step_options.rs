@@ -14,9 +14,9 @@ use common::{StopAt, Tiny, When, create, data, outcome, recipe, resume, tensors,
 use resnet_ops::Mode;
 use resnet_record::{Checkpoint, Metric, Run, RunFolder};
 use resnet_train::{
-    CandleEngine, Classifier, Clip, Engine as _, Groups, Loss, LossKind, Momentum, NormBatches,
-    OptimizerConfig, Options, Outcome, Quiet, RuleConfig, SgdConfig, StepConfig, TrainingPlan, WeightDecayOn,
-    Weights, change_recipe, fit, state_len,
+    CandleEngine, Classifier, Clip, Engine as _, EvaluatedWeights, Groups, Loss, LossKind, Momentum,
+    NormBatches, OptimizerConfig, Options, Outcome, Quiet, RuleConfig, SgdConfig, StepConfig, TrainingPlan,
+    WeightDecayOn, change_recipe, fit, state_len,
 };
 use resnet_vision::Batch;
 
@@ -278,7 +278,7 @@ fn statistics_are_means_over_images_by_any_momentum() {
         let mut engine = CandleEngine::new(&model, config.clone()).unwrap();
         let mut input = batches.map(grey).into_iter();
         let norms = NormBatches { batches: &mut input, images: 12, fewest: 1 };
-        engine.begin_evaluation(Weights::Raw, Some(norms)).unwrap();
+        engine.begin_evaluation(EvaluatedWeights::Raw, Some(norms)).unwrap();
         let found = f64::from(model.variables["norm.running_mean"].to_vec1::<f32>().unwrap()[0]);
         let expected = (6.0 * 2.0 - 3.0 * 7.0 + 3.0 * 0.5) / 12.0;
         assert!((found - expected).abs() <= 1e-5, "momentum {momentum}: {found} instead of {expected}");

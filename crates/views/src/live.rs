@@ -8,7 +8,7 @@ use resnet_report::LivePage;
 use resnet_terminal::output::Format;
 use resnet_terminal::progress::{self, Meter, Show, Unit};
 use resnet_terminal::{numbers, output, text};
-use resnet_train::{Observer, Split, StepReport, TrainingPlan};
+use resnet_train::{EpochStanding, Observer, Split, StepReport, TrainingPlan};
 use serde_json::{Value, json};
 
 /// Columns of the shortest bar, and of the separators between bar, steps and message.
@@ -111,8 +111,9 @@ impl Observer for Live {
         self.scoring = None;
     }
 
-    fn on_epoch(&mut self, epoch: &EpochMetrics, is_best: bool) {
+    fn on_epoch(&mut self, epoch: &EpochMetrics, standing: EpochStanding) {
         if self.format == Format::Text {
+            let is_best = standing == EpochStanding::Best;
             progress::line(&text::parts(&parts(epoch, Some(self.epochs), is_best), text::err()));
         }
         if let Some(page) = &mut self.page {

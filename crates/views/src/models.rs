@@ -1,5 +1,6 @@
 //! The networks by name, with their cost and their published error.
 
+use resnet::data::DataKind;
 use resnet::published_error;
 use resnet_models::{registry, summary};
 use resnet_terminal::numbers;
@@ -74,8 +75,8 @@ impl Row {
             input: spec.input,
             parameters: summary.parameters,
             multiply_adds: summary.multiply_adds,
-            cifar10_error: published_error(&spec, "cifar10"),
-            cifar100_error: published_error(&spec, "cifar100"),
+            cifar10_error: published_error(&spec, DataKind::Cifar10),
+            cifar100_error: published_error(&spec, DataKind::Cifar100),
             departures: spec.departures(),
         })
     }

@@ -6,13 +6,12 @@ use resnet_terminal::table::{Column, Table};
 use resnet_terminal::{numbers, progress, text};
 use resnet_train::{Group, Groups};
 
-/// Prints recipe, network, data, memory and length of `training` on standard error; returns the network's
-/// number of parameters. `ahead` is how many batches are made ahead of a step, `processes` how many train
-/// together.
+/// Prints recipe, network, data, memory and length of `training` on standard error. `ahead` is how many
+/// batches are made ahead of a step, `processes` how many train together.
 ///
 /// # Errors
 /// If the network has no summary, or not the parts that the recipe names.
-pub fn preamble(training: &Training, data: &Images, ahead: usize, processes: usize) -> anyhow::Result<u64> {
+pub fn preamble(training: &Training, data: &Images, ahead: usize, processes: usize) -> anyhow::Result<()> {
     let (recipe, model, plan) = (training.recipe(), training.network(), training.plan());
     // An ImageNet network takes images of any size; this is the one it is trained on.
     let [height, width] = plan.size;
@@ -60,7 +59,7 @@ pub fn preamble(training: &Training, data: &Images, ahead: usize, processes: usi
         let lines = trained(groups.parts(), recipe.schedule.lr()).lines(text::err());
         lines.iter().for_each(|line| progress::line(line));
     }
-    Ok(summary.parameters as u64)
+    Ok(())
 }
 
 /// The learning rate of each part, or that it is frozen; `rate` is the schedule's highest.

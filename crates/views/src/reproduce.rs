@@ -103,7 +103,7 @@ pub fn reproduce(
         Format::Text => print_all(&results, &findings, &pages),
     };
     if ended == Reproduced::Interrupted {
-        progress::line("stopped and saved; the same command goes on");
+        progress::line("stopped and saved; the same command resumes");
         output::unless_gone(told)?;
     } else {
         told?;
@@ -166,7 +166,7 @@ fn tell(study: &Study, setup: &Setup<'_>) -> anyhow::Result<()> {
     );
     progress::labelled(
         "runs",
-        &format!("{} (Ctrl-C saves; the same command goes on)", request.folder().display()),
+        &format!("{} (Ctrl-C saves; the same command resumes)", request.folder().display()),
     );
     Ok(())
 }

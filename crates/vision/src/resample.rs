@@ -39,7 +39,7 @@ pub(crate) fn needed(
     (axis(from.0.into(), to.0, &window.0), axis(from.1.into(), to.1, &window.1))
 }
 
-/// `image` at `to.0` x `to.1` pixels, as Pillow resizes it, to the byte.
+/// `image` resized to the (width, height) `to`, in pixels, as Pillow resizes it, to the byte.
 ///
 /// # Panics
 /// If a side is 0, or the image's fields contradict each other.

@@ -14,7 +14,7 @@ use resnet::{LoadOptions, Pretrained, vision};
 
 const RECIPE: &str = r#"
 name = "example"
-about = "A few steps on drawn shapes."
+about = "A few steps on generated shapes."
 
 [model]
 name = "resnet8-v2"
@@ -64,7 +64,7 @@ pub fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
 
     // Loaded and asked. The file says nothing about normalisation, so the caller does.
     let options = LoadOptions::default().normalisation(vision::Normalisation::HALF);
-    let pretrained = options.load(&file.to_string_lossy())?;
+    let pretrained = options.load(&file)?;
     let image = Image::new(40, 30, (0..40 * 30 * 3).map(|i| (i % 251) as u8).collect())?;
     let prediction = pretrained.predict(std::slice::from_ref(&image))?.remove(0);
     for guess in prediction.top(3) {
@@ -86,7 +86,7 @@ pub fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     // Exported, and loaded again by what the file says about itself.
     let exported = folder.join("shapes.safetensors");
     network.export(Dialect::Native, &exported)?;
-    let again = Pretrained::load(&exported.to_string_lossy())?;
+    let again = Pretrained::load(&exported)?;
     assert_eq!(again.classes().names, shapes.train.classes());
     let (ours, theirs) = (network.predict(std::slice::from_ref(&image))?, again.predict(&[image])?);
     assert_eq!(ours, theirs, "an export answers as the network that it was made of");

@@ -1,7 +1,7 @@
 //! Images and data sets.
 
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files, open_image};
-use resnet_data::{DataKind, Error, open_dir, open_test};
+use resnet_data::{DataKind, Error, open_cifar, open_cifar_test};
 use resnet_vision::image::{self, MAX_PIXELS, Orientation};
 
 use super::{folder, mend, seeds, told, write};
@@ -62,22 +62,22 @@ pub fn cifar(bytes: &[u8]) {
     let opened = match kind % 7 {
         0 => {
             write(&archive, &mend::gzip(bytes));
-            open_dir(&archive, None)
+            open_cifar(&archive, None)
         }
         1 => {
             let mut bytes = bytes.to_vec();
             mend::tar(&mut bytes);
             write(&archive, &mend::gzip(&bytes));
-            open_dir(&archive, None)
+            open_cifar(&archive, None)
         }
         2 => {
             write(&archive, bytes);
-            open_dir(&archive, None)
+            open_cifar(&archive, None)
         }
         3 => {
             write(&dir.path().join("train.bin"), bytes);
             write(&dir.path().join("test.bin"), &[7; RECORD]);
-            let opened = open_dir(dir.path(), None);
+            let opened = open_cifar(dir.path(), None);
             if let Ok(data) = &opened {
                 assert!(data.train.len() * RECORD == bytes.len() && data.test.len() == 1);
                 let labels = bytes.chunks_exact(RECORD).map(|record| u32::from(record[1]));
@@ -87,7 +87,7 @@ pub fn cifar(bytes: &[u8]) {
         }
         5 => {
             write(&dir.path().join("test_batch"), bytes);
-            let opened = open_test(dir.path(), Some(DataKind::Cifar10));
+            let opened = open_cifar_test(dir.path(), Some(DataKind::Cifar10));
             if let Ok(data) = &opened {
                 let test = data.test.read();
                 assert!(data.train.is_empty() && !test.is_empty() && test.len() * 3072 <= 2 * bytes.len());
@@ -98,7 +98,7 @@ pub fn cifar(bytes: &[u8]) {
         6 => {
             write(&dir.path().join("test"), &seeds::python_batch("fine_labels"));
             write(&dir.path().join("meta"), bytes);
-            open_test(dir.path(), Some(DataKind::Cifar100))
+            open_cifar_test(dir.path(), Some(DataKind::Cifar100))
         }
         _ => {
             for file in
@@ -107,7 +107,7 @@ pub fn cifar(bytes: &[u8]) {
                 write(&dir.path().join(format!("{file}.bin")), &[3; RECORD - 1]);
             }
             write(&dir.path().join("batches.meta.txt"), bytes);
-            open_dir(dir.path(), None)
+            open_cifar(dir.path(), None)
         }
     };
     match opened {
@@ -180,7 +180,7 @@ pub fn tables(bytes: &[u8]) {
     write(&dir.path().join("train-0.parquet"), bytes);
     each_record(open_files(dir.path(), &options()), dir.path().to_str(), |_, _| {});
     write(&dir.path().join("test-0.parquet"), bytes);
-    match open_dir(dir.path(), None) {
+    match open_cifar(dir.path(), None) {
         Ok(data) => {
             let classes = data.train.classes().len();
             assert!(data.train.labels().iter().all(|&label| (label as usize) < classes));

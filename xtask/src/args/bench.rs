@@ -22,11 +22,11 @@ pub(crate) struct BenchArgs {
     /// measurements; with --profile, of steps; for kernels, of measurements of each pass
     #[arg(long, value_name = "N", default_value = "5", value_parser = positive::<NonZeroUsize>)]
     pub(crate) pairs: NonZeroUsize,
-    /// Measure another program in turns with this one; RESNET_PYTHON names the Python that has it installed
-    /// [default: python3]
+    /// Measure another program alternately with this one; RESNET_PYTHON names the Python that has it
+    /// installed [default: python3]
     #[arg(long, value_name = "PEER")]
     pub(crate) against: Option<AgainstArg>,
-    /// What a training step computes again instead of keeping it in memory [default: auto]
+    /// What a step recomputes instead of keeping it in memory; results do not depend on it [default: auto]
     #[arg(long, value_name = "auto|never|sums|units")]
     pub(crate) recompute: Option<Recompute>,
     /// Break down the time of the fastest of --pairs steps, by kind and size of operation
@@ -91,6 +91,6 @@ pub(crate) enum AgainstArg {
     Openvino,
     /// ncnn in float32, inference only, one image after the other
     Ncnn,
-    /// The same network on one thread, to show the speed-up by threads
+    /// The same network on one thread, to show the speed-up from threads
     OneThread,
 }

@@ -7,7 +7,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use resnet::absolute_origin;
 use resnet_data::OnBroken;
 use resnet_data::sources::{Columns, OpenFiles};
-use resnet_models::checkpoint::Resampling;
 use resnet_record::RunRecord;
 use resnet_terminal::numbers;
 use resnet_vision::Interpolation;
@@ -218,15 +217,6 @@ impl From<InterpolationArg> for Interpolation {
         match arg {
             InterpolationArg::Bilinear => Interpolation::Bilinear,
             InterpolationArg::Bicubic => Interpolation::Bicubic,
-        }
-    }
-}
-
-impl From<InterpolationArg> for Resampling {
-    fn from(arg: InterpolationArg) -> Self {
-        match arg {
-            InterpolationArg::Bilinear => Resampling::Bilinear,
-            InterpolationArg::Bicubic => Resampling::Bicubic,
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct DrawArgs {
 pub(crate) struct AnalyzeArgs {
     #[command(subcommand)]
     pub(crate) what: Option<AnalyzeCommand>,
-    /// Name of the network; fresh weights are measured unless --checkpoint gives others
+    /// Name of the network; it is measured with fresh weights unless --checkpoint is given
     #[arg(long, value_name = "NAME", required_unless_present = "checkpoint")]
     pub(crate) model: Option<String>,
     /// Measure these weights: a file, or a run from its first weights along its kept checkpoints
@@ -52,10 +52,11 @@ pub(crate) struct AnalyzeArgs {
     /// Also measure this network, file or run, side by side; can be repeated
     #[arg(long, value_name = "NAME|FILE|RUN")]
     pub(crate) against: Vec<String>,
-    /// Folder of the data set [default: the built-in drawn shapes]
+    /// Folder of the data set [default: the built-in generated shapes]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Number of images [default: 64, or as many as half a gigabyte of signals allows]
+    /// Number of images [default: 64, or fewer if their signals would take more than half a
+    /// gigabyte]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) images: Option<u32>,
     /// Seed of fresh weights and of the choice of images

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use resnet_models::checkpoint::Weights;
 use resnet_ops::Recompute;
+use resnet_record::Recipe;
 use resnet_terminal::numbers::positive;
 use resnet_terminal::output::Format;
 use resnet_views::recipes;
@@ -56,7 +57,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Train the networks of a table or figure of the paper, and compare with what was published
     Reproduce(ReproduceArgs),
-    /// Draw a run, or several side by side, as a page for the browser
+    /// Write an HTML page of a run, or of several side by side
     Report(ReportArgs),
     /// Check whether two runs are the same training, and where they first differ
     Verify(VerifyArgs),
@@ -77,7 +78,7 @@ pub(crate) enum Command {
     /// Inspect, verify, convert or download image data sets
     #[command(subcommand)]
     Data(DataCommand),
-    /// Measure speed and memory, alone or in turns with PyTorch and other programs
+    /// Measure speed and memory, alone or alternating with PyTorch and other programs
     Bench(BenchArgs),
     /// Measure when standard input says so; started by `bench`
     #[command(hide = true)]
@@ -123,7 +124,7 @@ pub(crate) struct TrainArgs {
     /// Do not train the stem and the stages up to this one: stem, stage1, stage2, ...
     #[arg(long, value_name = "STAGE", conflicts_with = "resume")]
     pub(crate) freeze_until: Option<String>,
-    /// What a step computes again instead of keeping it in memory; results do not depend on it
+    /// What a step recomputes instead of keeping it in memory; results do not depend on it
     #[arg(long, value_name = "auto|never|sums|units")]
     pub(crate) recompute: Option<Recompute>,
     /// Train with batches of N images, and multiply the learning rates by the same factor (the linear rule)
@@ -248,7 +249,8 @@ pub(crate) struct VerifyArgs {
     /// Folders of two runs
     #[arg(required = true, num_args = 2, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// If they differ, train both again from the last checkpoint before, to find the step and the layer
+    /// If they differ, train both again from the last checkpoint before the difference, to find the exact
+    /// step and layer
     #[arg(long)]
     pub(crate) replay: bool,
     /// Folder of the data set, if it is no longer where the runs found it
@@ -312,10 +314,7 @@ impl NormalisationArgs {
 }
 
 fn assignment(text: &str) -> Result<String, String> {
-    match text.contains('=') {
-        true => Ok(text.to_owned()),
-        false => Err("there is no '='; write key=value, for example train.batch_size=64".to_owned()),
-    }
+    Recipe::key_and_value(text).map(|_| text.to_owned())
 }
 
 fn positive_rgb(text: &str) -> Result<[f32; 3], String> {

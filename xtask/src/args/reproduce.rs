@@ -23,19 +23,19 @@ pub(crate) struct ReproduceArgs {
     /// Train only this row, by its recipe or its network, such as cifar10-resnet110-v2; can be repeated
     #[arg(long, value_name = "ROW")]
     pub(crate) only: Vec<String>,
-    /// Folder of the data set [default: CIFAR is downloaded; a smoke run draws its own images]
+    /// Folder of the data set [default: CIFAR is downloaded; a smoke run generates its own images]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Folder of runs made elsewhere that also count; can be repeated
     #[arg(long, value_name = "DIR")]
     pub(crate) runs: Vec<PathBuf>,
-    /// Folder for runs, pages and tables; runs that are there already are resumed
+    /// Folder for runs, pages and tables; existing runs are resumed
     #[arg(long, value_name = "DIR", default_value = "runs/reproduce")]
     pub(crate) out: PathBuf,
     /// Copy recipe, record and metrics of each finished run, some kB, to a folder in DIR, for --runs
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
-    /// Train nothing: print what would be trained and how long it takes, and draw the runs that are there
+    /// Train nothing: print what would be trained and how long it takes, and draw the existing runs
     #[arg(long)]
     pub(crate) plan: bool,
     #[command(flatten)]
@@ -67,7 +67,7 @@ impl ReproduceArgs {
 pub(crate) enum TargetArg {
     /// Shortcuts: scaling, gating, 1x1 convolution, dropout
     Table1,
-    /// Where norm and ReLU stand in a unit
+    /// Placements of norm and ReLU in a unit
     Table2,
     /// The original unit and the pre-activation unit compared
     Table3,
@@ -79,7 +79,7 @@ pub(crate) enum TargetArg {
     Figure1,
     /// Training curves of the shortcuts
     Figure3,
-    /// Training curves of the activations
+    /// Training curves of the activation placements
     Figure6,
     /// What the paper claims, each with a verdict
     Claims,

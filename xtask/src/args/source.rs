@@ -11,8 +11,8 @@ pub(crate) struct SourceArgs {
     /// A safetensors or PyTorch file, the folder of a run, or a folder with a config.json
     #[arg(long, value_name = "FILE|RUN", required_unless_present = "model")]
     pub(crate) checkpoint: Option<PathBuf>,
-    /// Name of the network, if the file does not say it; without --checkpoint, a model on the Hugging Face
-    /// hub, such as timm/resnet50.a1_in1k
+    /// Name of the network, if the file does not contain it; without --checkpoint, a model on the Hugging
+    /// Face hub, such as timm/resnet50.a1_in1k
     #[arg(long, value_name = "NAME|HUB_ID")]
     pub(crate) model: Option<String>,
     /// Branch, tag or commit of the model on the hub [default: main]

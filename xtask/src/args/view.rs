@@ -35,7 +35,7 @@ impl ViewArgs {
     pub(crate) fn refuse_crops(&self, command: &str) -> anyhow::Result<()> {
         match self.crops {
             Some(CropsArg::Ten) => {
-                Err(Ended::Usage(format!("{command} looks at one crop per image; leave out --crops")).into())
+                Ended::usage(format!("{command} looks at one crop per image; leave out --crops"))
             }
             _ => Ok(()),
         }

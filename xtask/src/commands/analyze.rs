@@ -44,12 +44,10 @@ fn units(args: &AnalyzeArgs) -> anyhow::Result<()> {
 
 fn course(subject: &Subject, source: &Source, options: Options) -> anyhow::Result<Course> {
     let mut meter: Option<Meter> = None;
-    let course = subject.course(source, options, &mut |progress| {
+    Ok(subject.course(source, options, &mut |progress| {
         let meter = meter.get_or_insert_with(|| Meter::new(Unit::Layers, 0, progress.of, Show::IfSlow));
         meter.update(progress.done, str::to_owned);
-        true
-    })?;
-    course.ok_or_else(|| Ended::Interrupted.into())
+    })?)
 }
 
 fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
@@ -63,12 +61,12 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
     if args.interpolation.is_some() && images.size().is_some() {
         let message =
             format!("--interpolation is for images in files, not for {}; leave it out", images.name());
-        return Err(Ended::Usage(message).into());
+        return Ended::usage(message);
     }
     if let Some(told) = pretrained.check_images(&images.described())? {
         tracing::warn!("{told}");
     }
-    weights::normalisation(&pretrained)?;
+    weights::warn_of_normalisation(&pretrained)?;
     let view = pretrained.view(&args.view.options(1))?;
     let mut baseline = Preparation::of(view.transform, view.orientation);
     baseline.interpolation = args.interpolation.map_or(baseline.interpolation, Into::into);
@@ -78,9 +76,7 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
     let mut meter = Meter::new(Unit::Images, 0, of, Show::IfSlow);
     let found = investigate(&pretrained, &sample, baseline, args.expected, &mut |done| {
         meter.update(done.min(of), str::to_owned);
-        true
     })?;
     drop(meter);
-    let Some(found) = found else { return Err(Ended::Interrupted.into()) };
     resnet_views::show_finding(&found, args.format.get())
 }

@@ -17,13 +17,13 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     if let Some(told) = pretrained.check_images(&images.described())? {
         tracing::warn!("{told}");
     }
-    weights::normalisation(&pretrained)?;
+    weights::warn_of_normalisation(&pretrained)?;
     let (on_broken, workers) = (files.on_broken(), threads::loaders());
     let options = EvalOptions { on_broken, workers, ..args.view.options(args.batch.get()) };
     // What is refused here reads no label, so it is not counted.
     let test = pretrained.test_feed(&images, &options).map_err(explain)?;
     if let Some(view) = &test.view {
-        weights::resizing(&pretrained, view.transform)?;
+        weights::warn_of_resizing(&pretrained, view.transform)?;
     }
     weights::count_test_reading(&pretrained, &images);
     let mut meter = Meter::new(Unit::Images, 0, test.feed.images() as u64, Show::IfSlow);
@@ -60,9 +60,9 @@ fn open(args: &EvalArgs, pretrained: &Pretrained, files: &FilesArgs) -> anyhow::
     let Some(recipe) = pretrained.recipe()? else {
         let file = pretrained.file().display();
         let message = format!("{file} does not say what it was trained on; give --data DIR");
-        return Err(Ended::Usage(message).into());
+        return Ended::usage(message);
     };
-    let origin = pretrained.run().and_then(|(_, record)| origin_path(&record.data));
+    let origin = pretrained.run().map(|(_, record)| data::of_record(record)).transpose()?.flatten();
     data::of_recipe(&recipe, origin.as_deref(), (Needed::Evaluation, files))
 }
 

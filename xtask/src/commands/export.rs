@@ -20,8 +20,8 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     let config = pretrained.config_beside(out, args.dialect.into());
     config.as_deref().map_or(Ok(()), |path| refuse_to_replace(args, path))?;
     if pretrained.metadata().preprocessing.is_some() || args.normalisation.get().is_some() {
-        weights::normalisation(&pretrained)?;
-        weights::resizing(&pretrained, pretrained.eval_transform()?)?;
+        weights::warn_of_normalisation(&pretrained)?;
+        weights::warn_of_resizing(&pretrained, pretrained.eval_transform()?)?;
     } else {
         tracing::warn!(
             "{} does not say how its images were normalised, and neither will {}; give --mean and --std to record it",

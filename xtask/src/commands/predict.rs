@@ -40,13 +40,14 @@ struct JsonGuess<'a> {
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     threads::start(&args.threads)?;
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation, &args.described)?;
-    weights::normalisation(&pretrained)?;
-    weights::resizing(&pretrained, pretrained.eval_transform()?)?;
-    weights::classes(&pretrained);
+    weights::warn_of_normalisation(&pretrained)?;
+    weights::warn_of_resizing(&pretrained, pretrained.eval_transform()?)?;
+    weights::warn_of_classes(&pretrained);
     let found = find_images(&args.images);
     let mut failed = found.failures.len();
     found.failures.into_iter().for_each(|error| failure::report(&error.into()));
-    let heat_maps = args.heatmap.as_ref().map(|out| Targets::new(out, &found.files)).transpose()?;
+    let targets = |out| Targets::new(out, &args.images, &found.files);
+    let heat_maps = args.heatmap.as_deref().map(targets).transpose()?;
 
     // On a terminal the bar would overwrite the results.
     let watched = !std::io::stdout().is_terminal();

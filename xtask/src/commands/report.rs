@@ -12,7 +12,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     if let Some(file) = &args.curves {
         let [folder] = &folders[..] else {
             let message = format!("--curves draws one run, and {} are given; name one", folders.len());
-            return Err(Ended::Usage(message).into());
+            return Ended::usage(message);
         };
         write_curves(folder, file)?;
     }

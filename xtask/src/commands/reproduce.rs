@@ -11,7 +11,7 @@ use crate::{data, hints, interrupt, threads};
 
 pub(crate) fn run(args: &ReproduceArgs) -> anyhow::Result<()> {
     if args.targets.contains(&TargetArg::Drawn) {
-        return Err(Ended::Usage(hints::DRAWN.to_owned()).into());
+        return Ended::usage(hints::DRAWN);
     }
     let threads = threads::start(&args.threads)?;
     let options = Options { workers: threads::loaders(), ..Options::default() };
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ReproduceArgs) -> anyhow::Result<()> {
     let folder = args.data.as_deref();
     let downloads = Downloads::default();
     let open = |recipe: &resnet_record::Recipe| {
-        // Drawn images need no folder, whatever else is trained with them.
+        // Generated images need no folder, whatever else is trained with them.
         let folder = folder.filter(|_| recipe.data.generated.is_none());
         let options = OpenOptions { progress: &downloads, ..OpenOptions::default() };
         Images::of_recipe(recipe, folder, &options).map_err(|error| data::explain(folder, error))

@@ -82,10 +82,10 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
         weights::start(training.network(), from, (training.recipe(), data.classes()), args)?;
     }
     let processes = all.rank().world_size;
-    let parameters = resnet_views::preamble(&training, &data, options(args).prefetch, processes)?;
+    resnet_views::preamble(&training, &data, options(args).prefetch, processes)?;
     let fill = |record: &mut RunRecord| {
         (record.threads, record.processes) = (threads, processes);
-        record.parameters = parameters;
+        record.parameters = training.network().parameters() as u64;
         record.data = absolute_origin(data.origin());
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
         record.weights = weights::word(args.weights.as_ref());
@@ -114,7 +114,7 @@ pub(crate) fn set_once(
     let sets = |key: &str| set.iter().any(|one| one.split('=').next().is_some_and(|set| set.trim() == key));
     match forms.into_iter().find(|(_, key)| sets(key)) {
         Some((form, key)) => {
-            Err(Ended::Usage(format!("--set {key} and {form} set the same key; give one of them")).into())
+            Ended::usage(format!("--set {key} and {form} set the same key; give one of them"))
         }
         None => Ok(()),
     }
@@ -183,6 +183,10 @@ fn resume(args: &TrainArgs, folder: &Path, all: &Arc<dyn AllReduce>) -> anyhow::
 /// Gives the run its new recipe, and tells what changed.
 fn change(run: &mut Run, recipe: &Recipe, data: &Images, args: &TrainArgs) -> anyhow::Result<()> {
     let changed = resnet_train::change_recipe(run, recipe, data.training()).map_err(|error| {
+        if let Error::Checkpoint { .. } | Error::Io { .. } = error {
+            // A new run would read the same file.
+            return error.into();
+        }
         let folder = run.folder().dir();
         let sets =
             settings(args).into_iter().map(|set| format!(" --set {}", numbers::quoted(Path::new(&set))));

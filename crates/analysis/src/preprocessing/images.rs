@@ -97,14 +97,14 @@ impl TestSample {
         (self.len() * (1 + baseline.changes(self.axes()).len())) as u64
     }
 
-    /// Which of them `pretrained` classifies correctly if they are prepared like this; `None` if `on_images`,
-    /// which is told how many are done, wants no more.
+    /// Which of them `pretrained` classifies correctly if they are prepared like this; `on_images` is told
+    /// how many are done.
     pub(super) fn correct(
         &self,
         pretrained: &Pretrained,
         preparation: &Preparation,
-        on_images: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<Option<Vec<bool>>, Error> {
+        on_images: &mut dyn FnMut(usize),
+    ) -> Result<Vec<bool>, Error> {
         let kept = Kept::of(pretrained)?;
         let correct = self.pass(pretrained, preparation, on_images);
         kept.give_back().map_err(Error::compute(&pretrained.spec().name))?;
@@ -116,15 +116,13 @@ impl TestSample {
         &self,
         pretrained: &Pretrained,
         preparation: &Preparation,
-        on_images: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<Option<Vec<bool>>, Error> {
+        on_images: &mut dyn FnMut(usize),
+    ) -> Result<Vec<bool>, Error> {
         let network = pretrained.network().model().network();
         let ready = network.for_inference();
         let mut correct = Vec::with_capacity(self.len());
         for (images, labels) in self.images.chunks(BATCH).zip(self.labels.chunks(BATCH)) {
-            if !on_images(correct.len()) {
-                return Ok(None);
-            }
+            on_images(correct.len());
             let mut inputs = vec![];
             for image in images {
                 inputs.extend(image.prepared(preparation)?);
@@ -141,7 +139,7 @@ impl TestSample {
             let logits = logits().map_err(Error::compute(&pretrained.spec().name))?;
             correct.extend(logits.iter().zip(labels).map(|(row, label)| is_first(row, *label as usize)));
         }
-        Ok(Some(correct))
+        Ok(correct)
     }
 }
 

@@ -78,31 +78,29 @@ struct Scores<'a> {
     sample: &'a TestSample,
     known: BTreeMap<String, Vec<bool>>,
     done: u64,
-    on_images: &'a mut dyn FnMut(u64) -> bool,
+    on_images: &'a mut dyn FnMut(u64),
 }
 
 impl Scores<'_> {
-    /// Which images are classified correctly with `preparation`; `None` if the caller stops the search.
-    fn of(&mut self, preparation: &Preparation) -> Result<Option<Vec<bool>>, Error> {
+    /// Which images are classified correctly with `preparation`.
+    fn of(&mut self, preparation: &Preparation) -> Result<Vec<bool>, Error> {
         // Floats have no order; their exact text does.
         let key = format!("{preparation:?}");
         if let Some(known) = self.known.get(&key) {
-            return Ok(Some(known.clone()));
+            return Ok(known.clone());
         }
         let (before, on_images) = (self.done, &mut *self.on_images);
         let mut told = |done: usize| on_images(before + done as u64);
-        let Some(correct) = self.sample.correct(self.pretrained, preparation, &mut told)? else {
-            return Ok(None);
-        };
+        let correct = self.sample.correct(self.pretrained, preparation, &mut told)?;
         self.done += self.sample.len() as u64;
         self.known.insert(key, correct.clone());
-        Ok(Some(correct))
+        Ok(correct)
     }
 }
 
 /// Looks for what is wrong with `baseline`, the way in which the images of `sample` are prepared for
 /// `pretrained`. The search ends where the accuracy is `expected`, in percent, if that is known. `on_images`
-/// is told how many images were classified, and says whether to go on; `None` if it stopped the search.
+/// is told how many images were classified.
 ///
 /// # Errors
 /// If an image cannot be decoded, or the network does not take it.
@@ -111,10 +109,10 @@ pub fn investigate(
     sample: &TestSample,
     baseline: Preparation,
     expected: Option<f64>,
-    on_images: &mut dyn FnMut(u64) -> bool,
-) -> Result<Option<Finding>, Error> {
+    on_images: &mut dyn FnMut(u64),
+) -> Result<Finding, Error> {
     let mut scores = Scores { pretrained, sample, known: BTreeMap::new(), done: 0, on_images };
-    let Some(first) = scores.of(&baseline)? else { return Ok(None) };
+    let first = scores.of(&baseline)?;
     let is_reached = |correct: &[bool]| expected.is_some_and(|expected| percent(correct) >= expected);
     let (mut current, mut correct) = (baseline, first.clone());
     let mut kept: Vec<Kept> = vec![];
@@ -130,7 +128,7 @@ pub fn investigate(
             .collect();
         let mut tried: Vec<(Change, Vec<bool>)> = vec![];
         for change in current.changes(&axes) {
-            let Some(changed) = scores.of(&change.preparation)? else { return Ok(None) };
+            let changed = scores.of(&change.preparation)?;
             tried.push((change, changed));
         }
         if is_first_round {
@@ -151,11 +149,11 @@ pub fn investigate(
         correct.clone_from(changed);
         kept.push(Kept { change: change.clone(), or });
     }
-    let Some(attributions) = attributed(&mut scores, &baseline, &current, &kept)? else { return Ok(None) };
+    let attributions = attributed(&mut scores, &baseline, &current, &kept)?;
     trials.sort_by(|a, b| b.points.total_cmp(&a.points));
     let (accuracy, reached) = (percent(&first), percent(&correct));
     let share = reached / 100.0;
-    Ok(Some(Finding {
+    Ok(Finding {
         images: sample.len(),
         accuracy,
         reached,
@@ -164,7 +162,7 @@ pub fn investigate(
         uncertainty: 200.0 * (share * (1.0 - share) / sample.len() as f64).sqrt(),
         attributions,
         trials,
-    }))
+    })
 }
 
 fn trial(change: &Change, changed: &[bool], first: &[bool]) -> Trial {
@@ -183,14 +181,13 @@ fn attributed(
     baseline: &Preparation,
     end: &Preparation,
     kept: &[Kept],
-) -> Result<Option<Vec<Attribution>>, Error> {
+) -> Result<Vec<Attribution>, Error> {
     let mut worth = vec![];
     for set in 0..1usize << kept.len() {
         let chosen = kept.iter().enumerate().filter(|(index, _)| set >> index & 1 == 1);
         let preparation =
             chosen.fold(*baseline, |preparation, (_, kept)| preparation.with(kept.change.axis, end));
-        let Some(correct) = scores.of(&preparation)? else { return Ok(None) };
-        worth.push(percent(&correct));
+        worth.push(percent(&scores.of(&preparation)?));
     }
     let mut attributions: Vec<Attribution> = shares(&worth, kept.len())
         .into_iter()
@@ -204,7 +201,7 @@ fn attributed(
         })
         .collect();
     attributions.sort_by(|a, b| b.points.total_cmp(&a.points));
-    Ok(Some(attributions))
+    Ok(attributions)
 }
 
 /// Shapley's values of `players` from the worth of every set of them, by its bits.

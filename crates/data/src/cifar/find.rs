@@ -42,7 +42,8 @@ impl Place {
     }
 }
 
-/// The data set in `path`, `kind` if one is given; [`open_dir`](crate::open_dir) says where it is looked for.
+/// The data set in `path`, `kind` if one is given; [`open_cifar`](crate::open_cifar) says where it is looked
+/// for.
 ///
 /// # Errors
 /// If there is none, or several, and if `path` is a file of something else.

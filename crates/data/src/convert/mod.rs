@@ -45,10 +45,10 @@ pub enum Target {
     },
 }
 
-/// Writes all samples of `set` into the new folder `out`, which appears when it is complete, and returns how
-/// many there are. Samples that [`OpenFiles::skip`](crate::sources::OpenFiles::skip) names are left out.
-/// Labels stay as they are: the names of the classes are written to `classes.json`, in order. `progress` is
-/// called after each block with the number of images done.
+/// Writes all samples of `set` into the new folder `out`, which appears when it is complete and on the disk;
+/// returns how many there are. Samples that [`OpenFiles::skip`](crate::sources::OpenFiles::skip) names are
+/// left out. Labels stay as they are: the names of the classes are written to `classes.json`, in order.
+/// `progress` is called after each block with the number of images done.
 ///
 /// # Errors
 /// [`Error::Exists`] if there is something at `out`; otherwise if a sample is broken, or the operating system
@@ -58,7 +58,7 @@ pub enum Target {
 /// use resnet_data::sources::{OpenFiles, open_files};
 /// use resnet_data::{Target, convert};
 ///
-/// let set = open_files("/data/imagenet".as_ref(), &OpenFiles::default())?;
+/// let set = open_files("/data/imagenet", &OpenFiles::default())?;
 /// let target = Target::Shards { max_bytes: 256 << 20 };
 /// convert(&set, target, "/data/imagenet-shards".as_ref(), |done| eprintln!("{done} images"))?;
 /// # Ok::<(), resnet_data::Error>(())

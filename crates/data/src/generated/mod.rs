@@ -1,4 +1,5 @@
-//! The built-in data set: ten drawn shapes, so that every command runs where there is no data and no network.
+//! The built-in data set: ten generated shapes, so that every command runs where there is no data and no
+//! network.
 //!
 //! Place, size, lean, colours, background and noise vary, so that a network has to learn the shape and
 //! nothing else tells the class. How much they vary was chosen by trial: an eight-layer ResNet gets 98 % of
@@ -16,7 +17,7 @@ use resnet_vision::random::RandomStream;
 
 /// Height and width of a generated image, CIFAR's.
 pub const SIDE: usize = 32;
-/// The most images that [`shapes`] draws for either part: 3 GB of pixels.
+/// The most images that [`shapes`] generates for either part: 3 GB of pixels.
 pub const MAX_IMAGES: usize = 1_000_000;
 
 /// The names of the ten classes, in label order.
@@ -24,10 +25,10 @@ pub fn classes() -> Arc<[String]> {
     Shape::ALL.iter().map(|shape| shape.name().to_owned()).collect()
 }
 
-/// Draws `train` + `test` images of 32 x 32: image `i` of either part shows shape `i % 10`.
+/// Generates `train` + `test` images of 32 x 32: image `i` of either part shows shape `i % 10`.
 ///
 /// Each image is a function of (`seed`, part, `i`): the same on every machine, and a larger set starts with
-/// the smaller one. Training and test images never coincide. Drawing uses all cores; 10,000 images take
+/// the smaller one. Training and test images never coincide. This uses all cores; 10,000 images take
 /// less than half a second of processor time.
 ///
 /// # Panics
@@ -44,7 +45,7 @@ pub fn shapes(train: usize, test: usize, seed: u64) -> Dataset {
         name: "generated".to_owned(),
         train: part(train, seed, 0),
         test: HeldOut::new(part(test, seed, 1)),
-        origin: format!("ten drawn shapes, seed {seed}"),
+        origin: format!("ten generated shapes, seed {seed}"),
     }
 }
 

@@ -39,8 +39,8 @@ impl Source {
         }
     }
 
-    fn at(&self, settings: &Settings) -> Repository {
-        Repository::new(settings.clone(), RepositoryKind::DataSet, self.repository, names::MAIN)
+    fn at(&self, settings: &Settings) -> Result<Repository, Error> {
+        Ok(Repository::new(settings.clone(), RepositoryKind::DataSet, self.repository, names::MAIN)?)
     }
 
     /// The error for files that are not cached and could not be downloaded.
@@ -67,13 +67,14 @@ pub(super) fn download(
     source: &Source,
     progress: &dyn Progress,
 ) -> Result<Dataset, Error> {
-    let repository = source.at(settings);
+    let repository = source.at(settings)?;
     let get = |file: &str| -> Result<PathBuf, Error> {
         let found = repository.get(file, progress);
         let cause = match found {
             Ok(path) => return Ok(path),
             Err(Missing::Offline) => "HF_HUB_OFFLINE is set".to_owned(),
             Err(Missing::Absent(cause) | Missing::Refused(cause) | Missing::Failed(cause)) => cause,
+            Err(other) => other.to_string(),
         };
         Err(source.unavailable(settings, cause))
     };

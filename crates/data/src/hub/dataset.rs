@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use resnet_hub::names::{self, MAIN, is_commit, is_id};
+use resnet_hub::names::{MAIN, is_commit, is_id};
 use resnet_hub::{
-    Error as HubError, Listing, Missing, Network, Progress, Repository, RepositoryKind, Settings,
+    Error as HubError, Listing, Missing, NetworkAccess, Progress, Repository, RepositoryKind, Settings,
 };
 
 use super::choice::{Choice, NotChosen, Wanted, choose};
@@ -82,9 +82,9 @@ impl HubDataset {
     /// # Errors
     /// If `id` or `revision` has another form.
     pub fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
-        let (id, revision) = names::checked(id, revision, "data set", "timm/mini-imagenet")?;
-        let repository = Repository::new(settings, RepositoryKind::DataSet, &id, &revision);
-        Ok(HubDataset { id, revision, repository })
+        let revision = revision.unwrap_or(MAIN);
+        let repository = Repository::new(settings, RepositoryKind::DataSet, id, revision)?;
+        Ok(HubDataset { id: id.to_owned(), revision: revision.to_owned(), repository })
     }
 
     /// Whether `text` has the form of an id, `OWNER/NAME`.
@@ -129,7 +129,7 @@ impl HubDataset {
     pub fn fetch(&self, files: &HubFiles, progress: &dyn Progress) -> Result<PathBuf, Error> {
         let missing: Vec<&HubFile> = files.files.iter().filter(|file| file.cached.is_none()).collect();
         let network = self.repository.settings().network;
-        if let (Network::Forbidden, Some(first)) = (network, missing.first()) {
+        if let (NetworkAccess::Forbidden, Some(first)) = (network, missing.first()) {
             let others = match missing.len() - 1 {
                 0 => String::new(),
                 others => format!(" and {others} more of its {} files", files.files.len()),
@@ -138,7 +138,7 @@ impl HubDataset {
         }
         // All of one commit, even if the branch moves on meanwhile.
         let settings = self.repository.settings().clone();
-        let repository = Repository::new(settings, RepositoryKind::DataSet, &self.id, &files.commit);
+        let repository = Repository::new(settings, RepositoryKind::DataSet, &self.id, &files.commit)?;
         let snapshot = self.snapshot(&files.commit);
         for file in missing {
             let unavailable = |missing| self.unavailable(file.name.clone(), &missing);
@@ -164,7 +164,7 @@ impl HubDataset {
         {
             return Ok(kept);
         }
-        if self.repository.settings().network == Network::Forbidden {
+        if self.repository.settings().network == NetworkAccess::Forbidden {
             let snapshot = self.repository.snapshot().ok_or_else(|| {
                 self.unavailable(format!("the list of files of {}", self.revision), &Missing::Offline)
             })?;
@@ -204,9 +204,12 @@ impl HubDataset {
                      a token of that account"
                 ),
             ),
-            Missing::Failed(cause) => (
-                cause.clone(),
-                "start again to go on, or set HF_HUB_OFFLINE=1 to use what is in the cache".to_owned(),
+            _ => (
+                match missing {
+                    Missing::Failed(cause) => cause.clone(),
+                    other => other.to_string(),
+                },
+                "start again to resume, or set HF_HUB_OFFLINE=1 to use what is in the cache".to_owned(),
             ),
         };
         let unavailable = HubError::Unavailable {

@@ -273,7 +273,7 @@ fn layout_of_file(path: &Path) -> Option<Layout> {
         () if name.ends_with(".parquet") => Some(Layout::Tables),
         () if name.ends_with(".tar") => Some(Layout::Shards),
         () if name.ends_with(".pack") => Some(Layout::Packed),
-        // CIFAR's archives are opened by `open_dir`, which reads them whole.
+        // CIFAR's archives are opened by `open_cifar`, which reads them whole.
         () if (name.ends_with(".tar.gz") || name.ends_with(".tgz")) && !is_cifar => Some(Layout::Shards),
         () => None,
     }

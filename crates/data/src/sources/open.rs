@@ -93,11 +93,12 @@ pub struct FileSet {
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
 ///
-/// let data = open_files("/data/imagenet".as_ref(), &OpenFiles::default())?;
+/// let data = open_files("/data/imagenet", &OpenFiles::default())?;
 /// println!("{} images of {} classes", data.train.index().len(), data.classes.len());
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
-pub fn open_files(dir: &Path, options: &OpenFiles) -> Result<FileSet, Error> {
+pub fn open_files(dir: impl AsRef<Path>, options: &OpenFiles) -> Result<FileSet, Error> {
+    let dir = dir.as_ref();
     candidates::only(dir, candidates::find(dir, options.labels.as_deref())?)?.open(options)
 }
 

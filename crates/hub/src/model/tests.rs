@@ -13,13 +13,13 @@ use crate::NoProgress;
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
-fn model(cache: &Path, network: Network, endpoint: &str, revision: Option<&str>) -> HubModel {
+fn model(cache: &Path, network: NetworkAccess, endpoint: &str, revision: Option<&str>) -> HubModel {
     let settings = Settings { cache: cache.to_owned(), endpoint: endpoint.to_owned(), token: None, network };
     HubModel::with_settings(settings, "timm/resnet50.a1_in1k", revision).unwrap()
 }
 
 fn offline(cache: &Path, revision: Option<&str>) -> HubModel {
-    model(cache, Network::Forbidden, "http://127.0.0.1:1", revision)
+    model(cache, NetworkAccess::Forbidden, "http://127.0.0.1:1", revision)
 }
 
 /// Compiles for what the threads of a server can share.
@@ -52,7 +52,7 @@ fn a_cache_made_by_hand_is_read_without_a_network() {
         assert_eq!(model.optional("preprocessor_config.json", &NoProgress).unwrap(), None);
     }
     // With the network on, what is cached is still taken from there: nothing listens.
-    let model = model(cache.path(), Network::Allowed, "http://127.0.0.1:1", None);
+    let model = model(cache.path(), NetworkAccess::Allowed, "http://127.0.0.1:1", None);
     can_be_shared(&model);
     assert!(model.first_of(&WEIGHTS, &NoProgress).is_ok());
     assert!(model.cached(&WEIGHTS).is_some() && model.cached(&["model.safetensors"]).is_none());
@@ -100,6 +100,38 @@ fn names_that_cannot_be_models_are_refused() {
         assert!(try_it("timm/a", Some(revision)).unwrap_err().to_string().contains("revision"), "{revision}");
     }
     assert_eq!(try_it("timm/a", Some("refs/pr/1")).unwrap(), "timm/a@refs/pr/1");
+    for (id, revision) in [("../../x", "main"), ("owner/images", "../../x")] {
+        let settings = offline(cache.path(), None).repository.settings;
+        assert!(Repository::new(settings, RepositoryKind::DataSet, id, revision).is_err(), "{id} {revision}");
+    }
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_repository_is_refused() {
+    let cache = cache(&["config.json"]);
+    let outside = cache.path().join("x");
+    fs::write(&outside, "x").unwrap();
+    for network in [NetworkAccess::Forbidden, NetworkAccess::Allowed] {
+        let repository = model(cache.path(), network, "http://127.0.0.1:1", None).repository;
+        for name in [&*outside.display().to_string(), "../../../x"] {
+            assert_eq!(repository.cached(name), None, "{name}");
+            let refused = repository.get(name, &NoProgress).unwrap_err();
+            assert!(matches!(refused, Missing::Refused(_)), "{refused}");
+            assert!(refused.to_string().contains("leads out of its folder"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn what_is_printed_for_debugging_does_not_hold_the_token() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut settings = offline(cache.path(), None).repository.settings;
+    (settings.token, settings.network) = (Some("hf_secret".to_owned()), NetworkAccess::Allowed);
+    let model = HubModel::with_settings(settings, "timm/a", None).unwrap();
+    // The first request makes hf-hub's client, which has the token as well.
+    assert!(model.repository.listing().is_err());
+    let told = format!("{model:?}");
+    assert!(told.contains("hidden") && !told.contains("hf_secret"), "{told}");
 }
 
 /// Answers requests for `file` with `body` as the hub does, and all others with `status`.
@@ -139,7 +171,7 @@ fn the_second_file_is_asked_for_where_there_is_no_first() {
     let cache = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let model = model(cache.path(), Network::Allowed, &endpoint, Some("v1"));
+    let model = model(cache.path(), NetworkAccess::Allowed, &endpoint, Some("v1"));
     std::thread::scope(|scope| {
         let server = scope.spawn(|| serve(&listener, 3, "pytorch_model.bin", b"weights", "404 Not Found"));
         let path = model.first_of(&WEIGHTS, &NoProgress).unwrap();
@@ -155,7 +187,7 @@ fn a_refusal_is_not_taken_for_an_absent_file() {
     let cache = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let model = model(cache.path(), Network::Allowed, &endpoint, None);
+    let model = model(cache.path(), NetworkAccess::Allowed, &endpoint, None);
     std::thread::scope(|scope| {
         scope.spawn(|| serve(&listener, 2, "none", b"", "401 Unauthorized"));
         let message = model.first_of(&WEIGHTS, &NoProgress).unwrap_err().to_string();
@@ -214,12 +246,12 @@ fn fall_silent(
 #[test]
 fn a_server_that_falls_silent_is_given_up() {
     // Silent from the start, and in the middle of the file.
-    let rows = [(0, 0, "does not answer within 0.05 seconds", 0), (2, 3, "goes on from there", 4)];
+    let rows = [(0, 0, "does not answer within 0.05 seconds", 0), (2, 3, "resumes from there", 4)];
     for (answered, missing, says, arrived) in rows {
         let cache = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let mut model = model(cache.path(), Network::Allowed, &endpoint, None);
+        let mut model = model(cache.path(), NetworkAccess::Allowed, &endpoint, None);
         model.repository.patience = Duration::from_millis(50);
         let done = AtomicBool::new(false);
         let (file, listing, connections) = std::thread::scope(|scope| {

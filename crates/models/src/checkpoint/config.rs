@@ -1,20 +1,5 @@
 //! A repository's description of its weights: `config.json` in timm's or in transformers' form, the latter
 //! with `preprocessor_config.json` beside it.
-//!
-//! | here | timm | transformers |
-//! |---|---|---|
-//! | network | `architecture` | `depths`, `hidden_sizes`, `embedding_size`, |
-//! | | | `layer_type`, `downsample_in_bottleneck` |
-//! | classes | `num_classes` | length of `id2label` |
-//! | names of classes | `label_names`, by `label_descriptions` | `id2label` |
-//! | input | `test_input_size`, else `input_size` | `size` |
-//! | resize | crop / `test_crop_pct` (else `crop_pct`) | crop / `crop_pct`, or `size` with a `crop_size` |
-//! | interpolation | `interpolation` | `resample`, Pillow's number |
-//! | mean, std | `mean`, `std` | `image_mean`, `image_std` |
-//!
-//! timm's keys from `num_classes` on are in `pretrained_cfg`, or in older files beside `architecture`. Where
-//! timm has a size for testing, its accuracies are measured at that size. A setting that is not supported
-//! here (another activation, a crop that changes the aspect ratio) is an error that names it.
 
 mod timm;
 mod transformers;
@@ -37,7 +22,23 @@ const LONGEST: u64 = 8 << 20;
 /// The most classes of a network. A larger number would only claim memory.
 const MOST_CLASSES: usize = 100_000;
 
-/// A repository's description of its weights.
+/// A repository's description of its weights: `config.json` in timm's or in transformers' form, the latter
+/// with `preprocessor_config.json` beside it.
+///
+/// | here | timm | transformers |
+/// |---|---|---|
+/// | network | `architecture` | `depths`, `hidden_sizes`, `embedding_size`, |
+/// | | | `layer_type`, `downsample_in_bottleneck` |
+/// | classes | `num_classes` | length of `id2label` |
+/// | names of classes | `label_names`, by `label_descriptions` | `id2label` |
+/// | input | `test_input_size`, else `input_size` | `size` |
+/// | resize | crop / `test_crop_pct` (else `crop_pct`) | crop / `crop_pct`, or `size` with a `crop_size` |
+/// | interpolation | `interpolation` | `resample`, Pillow's number |
+/// | mean, std | `mean`, `std` | `image_mean`, `image_std` |
+///
+/// timm's keys from `num_classes` on are in `pretrained_cfg`, or in older files beside `architecture`. Where
+/// timm has a size for testing, its accuracies are measured at that size. A setting that is not supported
+/// here (another activation, a crop that changes the aspect ratio) is an error that names it.
 ///
 /// ```
 /// use resnet_models::checkpoint::RepositoryConfig;

@@ -7,12 +7,10 @@
 //! projects' names.
 //!
 //! ```no_run
-//! use std::path::Path;
-//!
 //! use resnet_models::{Model, checkpoint};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let checkpoint = checkpoint::read(Path::new("resnet20-cifar10.safetensors"))?;
+//! let checkpoint = checkpoint::read("resnet20-cifar10.safetensors")?;
 //! let model = Model::init(&checkpoint.infer_spec()?, 0)?;
 //! let report = checkpoint.load_into(&model, checkpoint::Policy::STRICT)?;
 //! eprintln!("{report}");
@@ -91,7 +89,7 @@ pub struct ReadOptions {
 /// # Errors
 /// If the file can't be read, is of another format or damaged, has no weights of floating-point numbers or
 /// several of equal standing, or names of a dialect that is not supported.
-pub fn read(path: &Path) -> Result<Checkpoint, Error> {
+pub fn read(path: impl AsRef<Path>) -> Result<Checkpoint, Error> {
     read_with(path, &ReadOptions::default())
 }
 
@@ -99,7 +97,8 @@ pub fn read(path: &Path) -> Result<Checkpoint, Error> {
 ///
 /// # Errors
 /// As [`read`]; and if the weights or the prefix that are asked for are not there.
-pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Checkpoint, Error> {
+pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Checkpoint, Error> {
+    let path = path.as_ref();
     let contents = resnet_checkpoint::read(path, &options.weights)?;
     let Contents { tensors, metadata, converted, ignored, left_out, taken } = contents;
     let (tensors, naming) = dialect::translate(path, tensors, options)?;

@@ -3,6 +3,17 @@
 use std::fmt;
 
 /// The naming scheme of the parameters in a file.
+///
+/// | dialect | whose | here |
+/// |---|---|---|
+/// | native | this project's: torchvision's names for v1, timm's for v2 | read, written |
+/// | torchvision | `conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`, `fc` | read; written for v1 with the stride on the 3x3 |
+/// | timm | v1 as torchvision; v2 `stem.conv`, `stages.0.blocks.0.norm1`, `downsample.conv`, `norm`, `head.fc` | read; written with the stride on the 3x3; v2 of two-layer units if its first shortcut starts before the activation |
+/// | akamaster | torchvision's with `linear` for `fc` and `shortcut` for `downsample` | read; written for v1 for CIFAR |
+/// | transformers | `resnet.embedder.embedder.convolution`, `resnet.encoder.stages.0.layers.0.layer.0.convolution`, `classifier.1`; without `resnet.` in a file of the backbone alone | read; written for v1 for ImageNet with plain stem, shortcut and batch norm, but for wide ones |
+///
+/// The prefixes of wrappers, such as `module.`, are removed in every dialect; names without the prefix stay
+/// as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dialect {
     /// This project's names: torchvision's for v1, timm's for v2.

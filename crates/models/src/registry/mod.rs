@@ -125,6 +125,7 @@ const DEEPEST: usize = 12_002;
 
 /// Why a name is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The name has another form.
     #[error("there is no network {name:?}; did you mean {nearest:?}?")]

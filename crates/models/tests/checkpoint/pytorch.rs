@@ -15,7 +15,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn read(name: &str) -> Checkpoint {
-    checkpoint::read(&file(name)).unwrap()
+    checkpoint::read(file(name)).unwrap()
 }
 
 /// 0, 1, 2, ... in this shape.
@@ -80,7 +80,7 @@ const SAME_WEIGHTS: [&str; 16] = [
 #[test]
 fn weights_are_found_among_whatever_a_training_keeps_in_every_layout_and_protocol() {
     resnet_testing::table::run(&SAME_WEIGHTS, |name| {
-        let read = checkpoint::read(&file(name)).map_err(|error| error.to_string())?;
+        let read = checkpoint::read(file(name)).map_err(|error| error.to_string())?;
         assert_eq!(read.naming.prefix, "module.");
         assert_eq!(read.tensors.keys().collect::<Vec<_>>(), ["fc.bias", "fc.weight"]);
         assert_eq!(read.tensors["fc.weight"], count(&[2, 3]));
@@ -178,7 +178,7 @@ fn of_several_state_dicts_timms_is_taken_or_the_one_asked_for() {
     ];
     resnet_testing::table::run(&rows, |(name, weights, key, first)| {
         let options = ReadOptions { weights: weights.clone(), ..ReadOptions::default() };
-        let read = checkpoint::read_with(&file(name), &options).map_err(|error| error.to_string())?;
+        let read = checkpoint::read_with(file(name), &options).map_err(|error| error.to_string())?;
         let found = (read.taken.key.as_deref(), read.tensors["fc.weight"].values[0]);
         if found == (Some(key), *first) { Ok(()) } else { Err(format!("{found:?}")) }
     });
@@ -250,7 +250,7 @@ fn what_is_not_read_is_refused_by_name() {
     ];
     resnet_testing::table::run(&rows, |(name, weights, expected)| {
         let options = ReadOptions { weights: weights.clone(), ..ReadOptions::default() };
-        let message = checkpoint::read_with(&file(name), &options).err().ok_or("it was read")?.to_string();
+        let message = checkpoint::read_with(file(name), &options).err().ok_or("it was read")?.to_string();
         if message.contains(name) && message.contains(expected) { Ok(()) } else { Err(message) }
     });
 }

@@ -23,7 +23,7 @@ use resnet_kernels::{Buffer, Isa};
 
 use crate::executor::{Executor, Gradients, Keep, NeedsGrad, Wanted};
 use crate::mode::Mode;
-use crate::part::Taken;
+use crate::part::GradientTaken;
 use crate::plan::{FoldedParam, Plan, Value};
 use crate::stopwatch::{Computes, Pass, Stopwatch};
 use backward::{Backward, first_readers};
@@ -125,7 +125,7 @@ impl Executor for Cpu {
             run.forget(step.output);
             for param in step.params.iter().filter(|param| first_readers[param.0] == index) {
                 if let Some(gradient) = run.given_param(*param)
-                    && finished(param.0, gradient)? == Taken::Yes
+                    && finished(param.0, gradient)? == GradientTaken::Yes
                 {
                     run.forget_param(*param);
                 }

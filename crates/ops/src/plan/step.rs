@@ -106,6 +106,16 @@ pub fn is_running_statistic(name: &str) -> bool {
     name.ends_with("running_mean") || name.ends_with("running_var")
 }
 
+/// The layer of a variable; a name without a dot is that of a layer of its own.
+///
+/// ```
+/// assert_eq!(resnet_ops::layer_of("layer1.0.conv1.weight"), "layer1.0.conv1");
+/// assert_eq!(resnet_ops::layer_of("scale"), "scale");
+/// ```
+pub fn layer_of(variable: &str) -> &str {
+    variable.rsplit_once('.').map_or(variable, |(layer, _)| layer)
+}
+
 /// Running mean and variance, `[C]` each; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct RunningStatistics {

@@ -1,10 +1,5 @@
 //! Every key of a recipe with its default, unit, meaning, source and the word for it in timm or torchvision:
-//! docs/recipes.md is written from this table, and a test checks the table against the schema.
-
-use std::fmt::Write as _;
-
-use super::BUILT_IN;
-use crate::Recipe;
+//! a test writes docs/recipes.md from this table and checks the table against the schema.
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +61,8 @@ pub const KEYS: &[Key] = &[
     key(("data.sampling", Some("\"each\"")), ("each, balanced, repeated", "how often an epoch shows each training image: once, as often as makes the classes equally frequent, or a third of the images three times each, the three showings in the same optimizer step; epochs have the same length"), ("1902.05509", "PyTorch `WeightedRandomSampler`, timm `--aug-repeats 3`")),
     key(("data.mean", None), ("red, green, blue in 0 to 1", "per-channel mean; it is subtracted"), ("", "timm `--mean`")),
     key(("data.std", None), ("red, green, blue in 0 to 1", "per-channel standard deviation; the difference is divided by it"), ("", "timm `--std`")),
-    key(("data.generated.train", None), ("images", "training images to draw, with `set = \"generated\"` only"), ("", "")),
-    key(("data.generated.test", None), ("images", "test images to draw"), ("", "")),
+    key(("data.generated.train", None), ("images", "training images to generate, with `set = \"generated\"` only"), ("", "")),
+    key(("data.generated.test", None), ("images", "test images to generate"), ("", "")),
     key(("augmentation.pad_crop", Some("0")), ("pixels", "zero padding on each side before a random crop of the image's own size; 0 turns it off"), ("1512.03385", "torchvision `RandomCrop(padding)`")),
     key(("augmentation.flip", Some("\"none\"")), ("none, horizontal", "random mirroring with probability 1/2"), ("1512.03385", "torchvision `RandomHorizontalFlip`, timm `--hflip`")),
     key(("augmentation.mixup", Some("0.0")), ("alpha", "beta distribution of mixup's weight; 0 turns it off"), ("1710.09412", "timm `--mixup`")),
@@ -142,66 +137,3 @@ pub const KEYS: &[Key] = &[
     key(("schedule.warmup.duration", None), ("steps, epochs, images, %", "how long the warm-up lasts"), ("1603.05027", "timm `--warmup-epochs`, torchvision `--lr-warmup-epochs`")),
     key(("schedule.warmup.kind", Some("\"flat\"")), ("flat, linear", "whether that rate stays, as in the paper, or rises to `lr`"), ("1603.05027, 1706.02677", "torchvision `--lr-warmup-method`, PyTorch `ConstantLR`, `LinearLR`")),
 ];
-
-/// docs/recipes.md: the keys as tables, and the built-in recipes.
-pub fn markdown() -> String {
-    let mut page = "# Recipes\n\n\
-        A recipe is a TOML file that decides everything about a training. `cargo xtask train --recipe NAME` takes a\n\
-        built-in one or a file; `--set key=value` changes a key. Unknown keys are errors. This page is written by\n\
-        `RESNET_WRITE_DOCS=1 cargo test -p resnet-record --test keys` from `crates/record/src/recipe/keys.rs`; numbers such as\n\
-        1603.05027 are papers on arXiv.\n\n## Built in\n\n\
-        `cargo xtask recipes` lists them with the hours that each takes here; `cargo xtask recipes NAME` prints one.\n\n\
-        | name | what it trains | published in | error |\n|---|---|---|---|\n"
-        .to_owned();
-    for (name, text) in BUILT_IN.iter() {
-        let Ok(recipe) = Recipe::parse(text, name) else { continue };
-        let error = recipe.published().unwrap_or_default();
-        let paper = recipe.paper.unwrap_or_default();
-        let _ = writeln!(page, "| `{name}` | {} | {paper} | {error} |", recipe.about);
-    }
-    let mut section = "";
-    for key in KEYS {
-        let (table, name) = split(key.name);
-        if table != section || key.name == "name" {
-            section = table;
-            let title =
-                if table.is_empty() { "The recipe itself".to_owned() } else { format!("`[{table}]`") };
-            let _ = write!(
-                page,
-                "\n## {title}\n\n| key | default | unit or values | meaning | source | elsewhere |\n|---|---|---|---|---|---|\n"
-            );
-        }
-        let default = match key.default {
-            None => "required".to_owned(),
-            Some("") => "absent".to_owned(),
-            Some(value) => format!("`{value}`"),
-        };
-        let Key { unit, meaning, source, peer, .. } = key;
-        let _ = writeln!(page, "| `{name}` | {default} | {unit} | {meaning} | {source} | {peer} |");
-    }
-    page.push_str(SCHEDULES);
-    page
-}
-
-/// How schedules count, and where timm and PyTorch count otherwise.
-const SCHEDULES: &str = "\n## Schedules beside timm's and PyTorch's\n\n\
-    Every schedule counts optimizer steps from 0, whatever unit its durations have: W of warm-up, S of the whole training.\n\
-    `cargo xtask schedule NAME` draws one. Where timm and PyTorch differ, this is what holds here:\n\n\
-    | | here | PyTorch | timm |\n|---|---|---|---|\n\
-    | unit | steps | calls of `step()`: epochs in torchvision, steps with `OneCycleLR` | epochs, unless `--sched-on-updates` |\n\
-    | `warmup = \"5 epochs\"` | `lr (s + 1) / W`, so that no step has rate 0 and the last has `lr` | `LinearLR(1 / W, total_iters=W - 1)` | not there |\n\
-    | `warmup = { lr, duration, kind = \"linear\" }` | `warmup.lr + s (lr - warmup.lr) / W` | `LinearLR(warmup.lr / lr, total_iters=W)` | `--warmup-lr` |\n\
-    | `warmup = { lr, duration }` | flat | `ConstantLR` | not there |\n\
-    | after a warm-up | cosine, polynomial and exponential begin at step W and end at S, as in `SequentialLR` | the same | `--warmup-prefix`; without it the warm-up replaces the first steps of the curve |\n\
-    | milestones | from the start of the training, warm-up included, as in the paper | from the end of the warm-up in `SequentialLR` | from the start unless `--warmup-prefix`, and one count early: `decay_t=[13]` lowers step 12 |\n\
-    | end of a cosine | step S - 1 is one step short of `min_lr`, which step S would have | the same | the same; cooldown epochs at `--min-lr` follow |\n\
-    | restarts | cycle k has length `cycle * cycle_mul^k` and begins at `lr * cycle_decay^k`; only its first step is rounded to a whole number | `CosineAnnealingWarmRestarts`, no decay | the same; `--lr-cycle-limit` cycles, here as many as the training has room for |\n\
-    | `onecycle` | PyTorch's: the peak is at step `W - 1`, the least rate at S - 1; momentum stays as it is | `cycle_momentum` moves it too, unless it is off | not there |\n\
-    | `polynomial` | `min_lr + (lr - min_lr) (1 - t)^power` | without `min_lr` | the same |\n\
-    | `exponential` | `smooth` is PyTorch's, `staircase` timm's `step` | `ExponentialLR`, `StepLR` | `step` |\n\n\
-    `tests/goldens/make_schedules.py` writes what PyTorch and timm give, and a test compares every step to 1e-9.\n";
-
-/// The table that a key stands in, and its name there.
-fn split(name: &str) -> (&str, &str) {
-    name.split_once('.').unwrap_or(("", name))
-}

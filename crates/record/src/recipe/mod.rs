@@ -2,6 +2,7 @@
 
 mod built_in;
 mod changes;
+pub(crate) mod defaults;
 mod difference;
 mod images;
 pub mod keys;
@@ -18,6 +19,7 @@ mod validate_step;
 
 use serde::{Deserialize, Serialize};
 
+use self::defaults::is_default;
 use crate::{Duration, EpochSize};
 
 pub use built_in::BUILT_IN;
@@ -132,10 +134,6 @@ pub struct ModelRecipe {
     pub stochastic_depth: f64,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
 /// `[data]`: which images, and how they are split and normalised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,6 +160,18 @@ pub struct DataRecipe {
     pub generated: Option<GeneratedSizes>,
 }
 
+impl DataRecipe {
+    /// How many training images there are, those held out included; `None` of files, which say it only once
+    /// they are opened.
+    fn training_images(&self) -> Option<u64> {
+        match self.set {
+            DataSet::Cifar10 | DataSet::Cifar100 => Some(50_000),
+            DataSet::Generated => self.generated.map(|sizes| sizes.train as u64),
+            DataSet::Images => None,
+        }
+    }
+}
+
 /// A data set that a recipe can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -170,7 +180,7 @@ pub enum DataSet {
     Cifar10,
     /// CIFAR-100: the same sizes in 100 classes.
     Cifar100,
-    /// The built-in drawn shapes: 32x32 in 10 classes, as many images as asked for.
+    /// The built-in generated shapes: 32x32 in 10 classes, as many images as asked for.
     Generated,
     /// Images in files, of any size and number of classes: class folders, tar shards, parquet files or packed
     /// files.
@@ -204,7 +214,7 @@ pub enum Sampling {
     Repeated,
 }
 
-/// `[data.generated]`: how many images to draw.
+/// `[data.generated]`: how many images to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratedSizes {
@@ -260,9 +270,8 @@ impl Recipe {
     /// ```
     pub fn epoch_size(&self, images: Option<u64>) -> Option<EpochSize> {
         let all = match self.data.set {
-            DataSet::Cifar10 | DataSet::Cifar100 => Some(50_000),
-            DataSet::Generated => self.data.generated.map(|sizes| sizes.train as u64),
             DataSet::Images => images,
+            DataSet::Cifar10 | DataSet::Cifar100 | DataSet::Generated => self.data.training_images(),
         };
         let (images, batch) =
             (all?.saturating_sub(self.data.validation as u64), self.train.batch_size as u64);

@@ -6,7 +6,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::is_default;
+use super::defaults::{is_default, is_one, one};
 use super::validate::Check;
 use crate::{Duration, Error, Warmup};
 
@@ -281,15 +281,6 @@ impl ScheduleRecipe {
             }
         }
     }
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-/// Whether it is the default, 1.0, to the bit.
-fn is_one(value: &f64) -> bool {
-    value.to_bits() == 1f64.to_bits()
 }
 
 fn thirty_percent() -> Warmup {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::is_default;
+use super::defaults::{is_default, is_one};
 
 /// `[stages]`: which parts of the network train, and how fast. The parts of a residual network are called
 /// `stem`, `stage1`, `stage2` and so on, and `head`, which is all that follows the last stage.
@@ -30,10 +30,6 @@ impl Default for StagesRecipe {
         let (freeze_until, frozen_norms, lr_factors) = (None, FrozenNorms::default(), BTreeMap::new());
         StagesRecipe { freeze_until, frozen_norms, lr_decay: 1.0, lr_factors }
     }
-}
-
-fn is_one(value: &f64) -> bool {
-    *value == 1.0
 }
 
 /// What becomes of batch norm's running statistics in parts that do not train.

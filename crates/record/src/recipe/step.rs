@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::is_default;
+use super::defaults::{is_default, is_one, one};
 
 /// `[optimizer]`: the rule that moves the weights, and the bounds on their gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct OptimizerRecipe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eps: Option<f64>,
     /// LAMB's own bound on the norm of all gradients as one vector, 1 by default; 0 is none.
-    #[serde(default = "unit", skip_serializing_if = "is_unit")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub max_grad_norm: f64,
     /// SGD: L2 penalty, weight_decay * w is added to the gradient of every parameter that decays. AdamW: lr *
     /// weight_decay * w is taken off. LAMB: weight_decay * w is added to the step before its trust ratio.
@@ -53,7 +53,7 @@ impl OptimizerRecipe {
             nesterov: false,
             betas: betas(),
             eps: None,
-            max_grad_norm: unit(),
+            max_grad_norm: one(),
             weight_decay: 0.0,
             weight_decay_on: WeightDecayOn::default(),
             clip_grad_norm: 0.0,
@@ -72,14 +72,6 @@ fn betas() -> [f64; 2] {
 
 fn are_betas(values: &[f64; 2]) -> bool {
     *values == betas()
-}
-
-fn unit() -> f64 {
-    1.0
-}
-
-fn is_unit(value: &f64) -> bool {
-    *value == unit()
 }
 
 /// The rule that moves the weights.

@@ -65,6 +65,15 @@ impl Recipe {
         self.set_all(&[assignment])
     }
 
+    /// Key and value of an assignment, as they are written around its first `=`.
+    ///
+    /// # Errors
+    /// How to write it, if there is no `=`.
+    pub fn key_and_value(assignment: &str) -> Result<(&str, &str), String> {
+        let parts = assignment.split_once('=');
+        parts.ok_or_else(|| "there is no '='; write key=value, for example train.batch_size=64".to_owned())
+    }
+
     /// Changes several keys at once and validates them together, as [`Recipe::set`] does one.
     ///
     /// A published expectation (`paper`, `expected_error`) is dropped with the first change that could alter
@@ -154,9 +163,7 @@ fn parse_value(value: &str) -> toml::Value {
 
 /// Carries out `key=value`; returns the key under its name of today.
 fn assign(table: &mut toml::Table, assignment: &str) -> Result<String, String> {
-    let Some((key, value)) = assignment.split_once('=') else {
-        return Err("there is no '='; write key=value, for example train.batch_size=64".into());
-    };
+    let (key, value) = Recipe::key_and_value(assignment)?;
     let key = renamed::today(key.trim());
     insert(table, &key, parse_value(value))?;
     Ok(key)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::is_default;
+use super::defaults::{is_default, is_one, one};
 use crate::{Duration, Scores};
 
 /// `[train]`: how long, in which batches, and what is evaluated, logged and saved on the way.
@@ -56,14 +56,6 @@ pub struct TrainRecipe {
     /// How many of the latest epochs keep a checkpoint of their own, besides the last and the best.
     #[serde(default)]
     pub keep_checkpoints: u64,
-}
-
-fn one() -> u64 {
-    1
-}
-
-fn is_one(value: &u64) -> bool {
-    *value == one()
 }
 
 fn fifty() -> u64 {

@@ -86,17 +86,14 @@ impl Recipe {
                 format!("[data.generated] asks for {train} and {test} images; each must be 1 to 1,000,000")
             })?;
         }
-        // The number of images in files is known only once they are opened.
-        let images = match data.set {
-            DataSet::Images => usize::MAX,
-            _ => data.generated.map_or(50_000, |sizes| sizes.train),
-        };
-        check(data.validation < images, &|| {
-            format!(
-                "data.validation is {}, but there are {images} training images; hold out fewer",
-                data.validation
-            )
-        })?;
+        if let Some(images) = data.training_images() {
+            check((data.validation as u64) < images, &|| {
+                format!(
+                    "data.validation is {}, but there are {images} training images; hold out fewer",
+                    data.validation
+                )
+            })?;
+        }
         for channel in 0..3 {
             let (mean, std) = (data.mean[channel], data.std[channel]);
             check(mean.is_finite() && std.is_finite() && std > 0.0, &|| {

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Sink;
-use crate::{Error, Metric, parse_metrics};
+use crate::{Error, Metric};
 
 /// `metrics.jsonl`.
 #[derive(Debug)]
@@ -35,22 +35,37 @@ impl Sink for MetricsFile {
         self.file.sync_data().map_err(Error::io("write", &self.path))
     }
 
-    /// In one atomic step; a torn last line goes as well.
+    /// In one atomic step. A torn last line goes as well, and so does each line that is no JSON, as a power
+    /// cut may leave it: the training can do without it.
     fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
         let path = &self.path;
-        let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let (metrics, _torn) =
-            parse_metrics(&text).map_err(|cause| Error::Damaged { path: path.clone(), cause })?;
+        let log = fs::read(path).map_err(Error::io("read", path))?;
         // The lines themselves, not their numbers written anew: what was recorded stays as it was, to the
         // digit.
-        let kept: String = text
-            .split_inclusive('\n')
-            .zip(&metrics)
-            .filter(|(_, metric)| metric.is_before(step, epochs))
-            .map(|(line, _)| line)
-            .collect();
-        resnet_files::write_whole(path, |out| out.write_all(kept.as_bytes()))
-            .map_err(Error::io("write", path))?;
+        let mut kept: Vec<u8> = vec![];
+        // The numbers of unread lines: all since the last kept one, and those before it.
+        let (mut unread, mut lost) = (vec![], vec![]);
+        let whole = log.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        for (number, line) in (1..).zip(whole) {
+            match serde_json::from_slice::<Metric>(line) {
+                Ok(metric) if metric.is_before(step, epochs) => {
+                    kept.extend_from_slice(line);
+                    lost.append(&mut unread);
+                }
+                Ok(_) => {}
+                // What another version wrote is not to be thrown away.
+                Err(error) if error.is_data() => {
+                    let cause = format!("line {number}: {error}");
+                    return Err(Error::Damaged { path: path.clone(), cause });
+                }
+                Err(_) => unread.push(number.to_string()),
+            }
+        }
+        if !lost.is_empty() {
+            let (log, lines) = (path.display(), lost.join(", "));
+            tracing::warn!("{log} is damaged, and what it had in these lines is lost: {lines}");
+        }
+        resnet_files::write_whole(path, |out| out.write_all(&kept)).map_err(Error::io("write", path))?;
         // The handle still points to the file that was replaced.
         self.file = appending(path)?;
         Ok(())

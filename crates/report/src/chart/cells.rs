@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::escaped;
 use super::labels::{self, beginning};
+use super::plot::{WIDTH, opened};
 
 /// Steps of strength; 0 is empty.
 pub(crate) const LEVELS: usize = 8;
@@ -34,7 +35,6 @@ pub(crate) enum Kind {
     Scale,
 }
 
-const WIDTH: f64 = 660.0;
 const TOP: f64 = 26.0;
 /// Room for the names of rows, and between them and the cells.
 const NAMES: f64 = 122.0;
@@ -60,14 +60,8 @@ impl Cells {
             _ => 44.0,
         };
         let bottom = TOP + height * count;
-        let mut svg = format!(
-            "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\">\
-             <title>{}</title><desc>{}</desc>\n<text class=\"axis\" x=\"2\" y=\"16\">{}</text>",
-            bottom + below,
-            escaped(&self.title),
-            escaped(&self.description),
-            escaped(&self.axes[0])
-        );
+        let mut svg = opened(bottom + below, &self.title, &self.description);
+        let _ = write!(svg, "<text class=\"axis\" x=\"2\" y=\"16\">{}</text>", escaped(&self.axes[0]));
         for level in 1..=LEVELS {
             let path = self.path(level, (left, width), height);
             if !path.is_empty() {

@@ -4,10 +4,10 @@
 use std::fmt::Write as _;
 
 use super::escaped;
+use super::plot::{WIDTH, opened};
 use super::scale::{Axis, Placed};
 use super::series::Colour;
 
-const WIDTH: f64 = 660.0;
 const LEFT: f64 = 10.0;
 const RIGHT: f64 = 24.0;
 /// Above the first row stands its axis; a row has its name over its line.
@@ -71,14 +71,8 @@ pub fn dots(title: &str, axis: &str, groups: &[DotGroup]) -> String {
         |group: &DotGroup| ROW * group.rows.len() as f64 + if group.heading.is_empty() { 0.0 } else { GROUP };
     let bottom = TOP + groups.iter().map(height).sum::<f64>();
     let told: Vec<String> = rows().map(|row| format!("{}: {}", row.name, row.text)).collect();
-    let mut svg = format!(
-        "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\">\
-         <title>{}</title><desc>{}</desc>\n<text class=\"axis\" x=\"{LEFT}\" y=\"16\">{}</text>",
-        bottom + 6.0,
-        escaped(title),
-        escaped(&told.join("; ")),
-        escaped(axis)
-    );
+    let mut svg = opened(bottom + 6.0, title, &told.join("; "));
+    let _ = write!(svg, "<text class=\"axis\" x=\"{LEFT}\" y=\"16\">{}</text>", escaped(axis));
     for (value, text) in x.ticks() {
         let Some(x) = place(value) else { continue };
         let _ = write!(

@@ -28,7 +28,7 @@ use std::fmt::Write as _;
 use resnet_words::escaped;
 
 pub use self::dots::{DotGroup, Dots, dots};
-use self::plot::{BARE_TOP, BOTTOM, GAP, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TICK, TOP, WIDTH};
+use self::plot::{BARE_TOP, BOTTOM, GAP, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TICK, TOP, WIDTH, opened};
 pub use self::points::{medians, smoothed};
 use self::scale::Placed;
 pub use self::scale::{Axis, Scale};
@@ -117,12 +117,7 @@ impl Chart {
     /// The chart as a part of a page that has its style sheet.
     pub fn inline(&self) -> String {
         let plot = self.plot();
-        let mut svg = format!(
-            "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\
-             <title>{}</title><desc>{}</desc>\n",
-            escaped(&self.title),
-            escaped(&self.description())
-        );
+        let mut svg = opened(HEIGHT, &self.title, &self.description());
         self.grid(&plot, &mut svg);
         for order in [Stroke::Faint, Stroke::Dashed, Stroke::Solid] {
             let lines = self.series.iter().filter(|series| series.stroke == order);

@@ -1,7 +1,9 @@
-//! Where values lie on the picture, in its own units.
+//! How every picture begins, and where values lie on it, in its own units.
 
+use super::escaped;
 use super::scale::Placed;
 
+/// The width of every picture.
 pub(super) const WIDTH: f64 = 660.0;
 pub(super) const HEIGHT: f64 = 366.0;
 /// Least room for the numbers of the axis on the left, and from them to the plot.
@@ -17,6 +19,16 @@ pub(super) const GAP: f64 = 10.0;
 pub(super) const BOTTOM: f64 = 48.0;
 /// How far names make way at least for the numbers of an axis on the right.
 pub(super) const NUMBERS: f64 = 46.0;
+
+/// The beginning of a picture of this height; title and description are for readers who cannot see it.
+pub(super) fn opened(height: f64, title: &str, description: &str) -> String {
+    format!(
+        "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\">\
+         <title>{}</title><desc>{}</desc>\n",
+        escaped(title),
+        escaped(description)
+    )
+}
 
 /// Where values lie on the picture.
 pub(super) struct Plot {

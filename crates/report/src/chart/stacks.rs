@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::bars::shortened;
 use super::escaped;
+use super::labels::beginning;
+use super::plot::{WIDTH, opened};
 use super::scale::{Axis, Placed};
 
-/// Room for names, and for what stands behind the bars.
-const NAMES: f64 = 120.0;
+/// Room for names, which "process 100" needs, and for what stands behind the bars.
+const NAMES: f64 = 136.0;
 const VALUES: f64 = 138.0;
-const WIDTH: f64 = 660.0;
-/// The most letters of a name that are shown.
-const LETTERS: usize = 11;
+/// Between a name and its bars.
+const GAP: f64 = 10.0;
 /// The height of a line of the legend.
 const LEGEND: f64 = 28.0;
 /// The most height of all rows together, unless a row would then be too thin.
@@ -35,22 +35,27 @@ pub(crate) struct Stack {
 
 /// Rows of `parts` over an axis called `label`, as a part of a page.
 pub(crate) fn stacks(title: &str, label: &str, parts: &[Part], rows: &[Stack]) -> String {
-    let row = (HEIGHT / rows.len().max(1) as f64).clamp(8.0, 34.0);
     // Where entries of the legend stand: on a phone, whose letters are larger, four have no room in a line.
     let columns: &[f64] = if parts.len() <= 3 { &[NAMES, 296.0, 456.0] } else { &[NAMES, 380.0] };
-    let top = 10.0 + LEGEND * parts.len().div_ceil(columns.len()) as f64;
-    let bottom = top + row * rows.len() as f64;
     let most = rows.iter().map(|row| row.sizes.iter().sum()).fold(0.0, f64::max);
-    let axis = Placed::of(&Axis::from_zero(label, most), std::iter::empty());
-    let place = |value: f64| NAMES + axis.place(value).unwrap_or(0.0) * (WIDTH - NAMES - VALUES);
+    let layout = Layout {
+        top: 10.0 + LEGEND * parts.len().div_ceil(columns.len()) as f64,
+        row: (HEIGHT / rows.len().max(1) as f64).clamp(8.0, 34.0),
+        axis: Placed::of(&Axis::from_zero(label, most), std::iter::empty()),
+    };
+    let bottom = layout.top_of(rows.len());
     let told: Vec<String> = rows.iter().map(|row| format!("{}: {}", row.name, row.text)).collect();
-    let mut svg = format!(
-        "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\">\
-         <title>{}</title><desc>{}</desc>\n",
-        bottom + 50.0,
-        escaped(title),
-        escaped(&told.join("; "))
-    );
+    let mut svg = opened(bottom + 50.0, title, &told.join("; "));
+    legend(parts, columns, &mut svg);
+    layout.grid(bottom, label, &mut svg);
+    for (index, row) in rows.iter().enumerate() {
+        layout.bars(index, parts, row, &mut svg);
+    }
+    svg + "</svg>"
+}
+
+/// What the colours are.
+fn legend(parts: &[Part], columns: &[f64], svg: &mut String) {
     for (index, Part { name, class }) in parts.iter().enumerate() {
         let (x, y) = (columns[index % columns.len()], LEGEND * (index / columns.len()) as f64 + 6.0);
         let _ = writeln!(
@@ -61,22 +66,54 @@ pub(crate) fn stacks(title: &str, label: &str, parts: &[Part], rows: &[Stack]) -
             y + 12.5
         );
     }
-    for (value, text) in axis.ticks() {
+}
+
+/// Where rows and values lie.
+struct Layout {
+    /// Where the first row begins.
+    top: f64,
+    /// The height of a row.
+    row: f64,
+    axis: Placed,
+}
+
+impl Layout {
+    fn top_of(&self, row: usize) -> f64 {
+        self.top + self.row * row as f64
+    }
+
+    fn x_of(&self, value: f64) -> f64 {
+        NAMES + self.axis.place(value).unwrap_or(0.0) * (WIDTH - NAMES - VALUES)
+    }
+
+    /// The lines of the grid with their numbers, and the axis's label; the rows end at `bottom`.
+    fn grid(&self, bottom: f64, label: &str, svg: &mut String) {
+        let top = self.top;
+        for (value, text) in self.axis.ticks() {
+            let _ = writeln!(
+                svg,
+                "<path class=\"grid\" d=\"M{0:.1} {top}V{1:.1}\"/>\
+                 <text class=\"tick\" x=\"{0:.1}\" y=\"{2:.1}\" text-anchor=\"middle\">{text}</text>",
+                self.x_of(value),
+                bottom + 5.0,
+                bottom + 22.0
+            );
+        }
         let _ = writeln!(
             svg,
-            "<path class=\"grid\" d=\"M{0:.1} {top}V{1:.1}\"/>\
-             <text class=\"tick\" x=\"{0:.1}\" y=\"{2:.1}\" text-anchor=\"middle\">{text}</text>",
-            place(value),
-            bottom + 5.0,
-            bottom + 22.0
+            "<text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            (NAMES + WIDTH - VALUES) / 2.0,
+            bottom + 43.0,
+            escaped(label)
         );
     }
-    let every = (APART / row).ceil() as usize;
-    for (index, Stack { name, sizes, text }) in rows.iter().enumerate() {
-        let (y, gap) = (top + row * index as f64, row * 0.14);
+
+    /// A row's bars, and its texts if it is one that has them.
+    fn bars(&self, index: usize, parts: &[Part], row: &Stack, svg: &mut String) {
+        let (y, gap) = (self.top_of(index), self.row * 0.14);
         let mut before = 0.0;
-        for (Part { class, .. }, size) in parts.iter().zip(sizes) {
-            let (from, to) = (place(before), place(before + size));
+        for (Part { class, .. }, size) in parts.iter().zip(&row.sizes) {
+            let (from, to) = (self.x_of(before), self.x_of(before + size));
             before += size;
             if to - from > 0.05 {
                 let _ = write!(
@@ -84,31 +121,24 @@ pub(crate) fn stacks(title: &str, label: &str, parts: &[Part], rows: &[Stack]) -
                     "<path class=\"part {class}\" d=\"M{from:.1} {:.1}h{1:.1}v{2:.1}h-{1:.1}z\"/>",
                     y + gap,
                     to - from,
-                    row - 2.0 * gap
+                    self.row - 2.0 * gap
                 );
             }
         }
-        if index % every == 0 {
+        let every = (APART / self.row).ceil() as usize;
+        if index.is_multiple_of(every) {
             let _ = writeln!(
                 svg,
                 "<text class=\"axis\" x=\"{}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>\
                  <text class=\"tick\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
-                NAMES - 10.0,
-                escaped(&shortened(name, LETTERS)),
-                place(before) + 9.0,
-                escaped(text),
-                y = y + row / 2.0 + 5.0
+                NAMES - GAP,
+                escaped(&beginning(&row.name, NAMES - GAP)),
+                self.x_of(before) + 9.0,
+                escaped(&row.text),
+                y = y + self.row / 2.0 + 5.0
             );
         }
     }
-    let _ = write!(
-        svg,
-        "<text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text></svg>",
-        (NAMES + WIDTH - VALUES) / 2.0,
-        bottom + 43.0,
-        escaped(label)
-    );
-    svg
 }
 
 #[cfg(test)]
@@ -124,12 +154,17 @@ mod tests {
             text: "waits <25 %".to_owned(),
         };
         let svg = stacks("A step", "ms", &parts, &[row(0), row(1)]);
-        // 402 pixels for 40 ms.
-        assert!(svg.contains("M120.0 ") && svg.contains("h301.5") && svg.contains("M421.5 "), "{svg}");
+        // 386 pixels for 40 ms.
+        assert!(svg.contains("M136.0 ") && svg.contains("h289.5") && svg.contains("M425.5 "), "{svg}");
         assert!(svg.contains("waits &lt;25 %") && svg.contains(">process 1<"));
         let many = stacks("A step", "ms", &parts, &(0..64).map(row).collect::<Vec<_>>());
         assert_eq!(many.matches("<path class=\"part").count(), 2 + 128);
         assert!(many.contains(">process 0<") && !many.contains(">process 1<"));
+        // Names are cut by their width, and numbers of three digits are not.
+        assert!(many.contains(">process 63<"), "{many}");
+        assert!(stacks("A step", "ms", &parts, &[row(100)]).contains(">process 100<"));
+        let named = Stack { name: "a processor far away".to_owned(), ..row(0) };
+        assert!(stacks("A step", "ms", &parts, &[named]).contains(">a process…<"));
         assert!(!stacks("None", "ms", &parts, &[]).contains("NaN"));
     }
 }

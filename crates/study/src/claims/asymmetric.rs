@@ -303,7 +303,7 @@ pub(super) fn same_function() -> Result<Measured> {
             part(symmetric.gradients)
         )],
         rests_on: format!(
-            "logits and gradients of one training step on 16 drawn images; the picture on {STEPS} steps"
+            "logits and gradients of one training step on 16 generated images; the picture on {STEPS} steps"
         ),
         figure: Some(picture(&images)?),
     })

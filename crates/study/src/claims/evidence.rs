@@ -5,6 +5,7 @@ use resnet_report::Figure;
 use resnet_report::chart::{DotGroup, Dots, dots};
 
 use super::Verdict;
+use crate::Scale;
 use crate::curves::colour;
 use crate::deviations::epoch_of;
 use crate::find::FoundRun;
@@ -36,6 +37,14 @@ impl Evidence {
         names.iter().filter_map(|name| self.row(name)).collect()
     }
 
+    /// Whether the trainings are long enough to speak of trained networks.
+    pub(crate) fn trained(&self) -> Trained {
+        match self.results.iter().any(|results| results.request.scale == Scale::Smoke) {
+            true => Trained::Hardly,
+            false => Trained::AWhile,
+        }
+    }
+
     /// A sentence that names the rows without runs, if there are any.
     pub(crate) fn missing(&self, names: &[&str]) -> Option<String> {
         let missing: Vec<&str> = names.iter().copied().filter(|name| self.row(name).is_none()).collect();
@@ -43,7 +52,16 @@ impl Evidence {
     }
 }
 
-/// Mean training loss over the first eighth of each run's steps, as far as they are logged.
+/// How long networks were trained, in the words of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trained {
+    /// For minutes, to see that all of it works.
+    Hardly,
+    AWhile,
+}
+
+/// Mean training loss over the first eighth of each run's steps: over the epochs that end in it, whose means
+/// take every step into account, or where none does over the steps that are logged.
 pub(crate) fn early_losses(row: &RowResult) -> Seeds {
     Seeds::of(row.runs.iter().filter_map(early_loss))
 }
@@ -54,7 +72,15 @@ fn early_loss(run: &FoundRun) -> Option<f64> {
     let start = run.recipe.train.duration.steps(epoch_of(&run.recipe)) / START;
     // A run that ended before has no mean over all of these steps.
     let has_them = steps.clone().next_back()?.step >= start;
-    let losses: Vec<f64> = steps.filter(|step| step.step <= start).map(|step| step.loss).collect();
+    let epochs = metrics.iter().filter_map(|metric| match metric {
+        Metric::Epoch(epoch) if epoch.step <= start => Some(epoch.train_loss),
+        _ => None,
+    });
+    let of_epochs: Vec<f64> = epochs.collect();
+    let losses = match of_epochs.is_empty() {
+        true => steps.filter(|step| step.step <= start).map(|step| step.loss).collect(),
+        false => of_epochs,
+    };
     (has_them && !losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64)
 }
 
@@ -63,9 +89,16 @@ pub(crate) struct Compared<'a> {
     /// The row whose value should be the larger one.
     pub(crate) row: &'a RowResult,
     pub(crate) contrast: Option<Contrast>,
-    /// Whether the row has no value since several of its runs failed, which is worse than any value of the
-    /// other row.
-    pub(crate) fails: bool,
+    /// Which of the two has no value since several of its runs failed, which is worse than any value of the
+    /// other.
+    pub(crate) fails: Option<Failing>,
+}
+
+/// The side of a comparison that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failing {
+    Row,
+    Base,
 }
 
 /// Each row's difference from `base` in `quantity`.
@@ -78,7 +111,12 @@ pub(crate) fn compared<'a>(
     rows.iter()
         .map(|row| {
             let values = quantity(row);
-            let fails = row.fails() && row.failed > 1 && values.count() == 0 && first.count() > 0;
+            let has_failed = |row: &RowResult| row.fails() && row.failed > 1;
+            let fails = match (values.count(), first.count()) {
+                (0, 1..) if has_failed(row) => Some(Failing::Row),
+                (1.., 0) if has_failed(base) => Some(Failing::Base),
+                _ => None,
+            };
             Compared { row, contrast: Contrast::of(&first, &values), fails }
         })
         .collect()
@@ -92,10 +130,14 @@ struct Decided {
 
 impl Decided {
     fn of(compared: &[Compared<'_>]) -> Decided {
+        // A claim is supported by all of its differences, but one can contradict it: of several true ones
+        // chance must not find one more often than of a single one.
+        let tests = compared.len();
         let decided = compared.iter().filter_map(|one| match (one.fails, one.contrast) {
-            (true, _) => Some(true),
-            (false, Some(contrast)) => contrast.is_decided().then_some(contrast.difference > 0.0),
-            (false, None) => None,
+            (Some(failing), _) => Some(failing == Failing::Row),
+            (None, Some(contrast)) if contrast.difference > 0.0 => contrast.is_decided().then_some(true),
+            (None, Some(contrast)) => contrast.is_decided_among(tests).then_some(false),
+            (None, None) => None,
         });
         let (right, wrong): (Vec<bool>, Vec<bool>) = decided.partition(|is_right| *is_right);
         Decided { right: right.len(), wrong: wrong.len() }
@@ -171,19 +213,22 @@ impl Unit {
     }
 }
 
-/// All differences as text, joined by semicolons: `(e) 1x1 convolution shortcut: +0.210 nats (± 0.020;
-/// chance 0.010)`.
+/// All differences as text, joined by semicolons: `(e) 1x1 convolution shortcut: +0.210 nats (± 0.020,
+/// p = 0.010)`.
 pub(crate) fn told(compared: &[Compared<'_>], unit: Unit) -> String {
     let one = |one: &Compared<'_>| {
         let label = &one.row.row.label;
         match (one.fails, one.contrast) {
-            (true, _) => format!("{label}: fails"),
-            (false, Some(contrast)) => {
+            (Some(Failing::Row), _) => format!("{label}: fails"),
+            (Some(Failing::Base), _) => {
+                format!("{label}: trains, where the row that it is compared with fails")
+            }
+            (None, Some(contrast)) => {
                 let (difference, decimals) = (contrast.difference, unit.decimals());
                 let difference = with_minus(&format!("{difference:+.decimals$}"));
                 format!("{label}: {difference}\u{a0}{} ({})", unit.name(), noise(&contrast, unit))
             }
-            (false, None) => format!("{label}: no value"),
+            (None, None) => format!("{label}: no value"),
         }
     };
     compared.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -199,15 +244,16 @@ pub(crate) fn told_by_group(compared: &[Compared<'_>], unit: Unit) -> String {
     compared.iter().map(one).collect::<Vec<_>>().join(". ")
 }
 
-/// How sure a difference is: `± 0.020; chance 0.010`.
+/// How sure a difference is, with its 95 % interval: `± 0.020, p = 0.010`.
 pub(crate) fn noise(contrast: &Contrast, unit: Unit) -> String {
-    let (error, decimals) = (contrast.error, unit.decimals());
-    let error = format!("± {error:.decimals$}");
-    match (contrast.chance, contrast.seeds_to_decide) {
-        (None, _) => "the noise is not known".to_owned(),
-        (Some(chance), _) if contrast.is_decided() => format!("{error}; chance {chance:.3}"),
-        (Some(_), Some(seeds)) => format!("{error}; about {seeds} seeds each would decide"),
-        (Some(_), None) => error,
+    let (Some(half), Some(chance)) = (contrast.interval, contrast.chance) else {
+        return "the noise is not known".to_owned();
+    };
+    let decimals = unit.decimals();
+    let told = format!("± {half:.decimals$}, p = {chance:.3}");
+    match contrast.seeds_to_decide {
+        Some(seeds) => format!("{told}; about {seeds} seeds each would decide"),
+        None => told,
     }
 }
 

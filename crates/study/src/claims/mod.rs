@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `shortcuts` | 1 to 3: what figure 2's shortcuts do to the training |
 //! | `units` | 4, 7, 9, 10, 12: activations, depth and warm-up, from curves |
-//! | `signal` | 5 and 8: what passes the units of a network |
+//! | `signal` | 5: what passes the units of a network |
+//! | `cut` | 8: what f = ReLU cuts |
 //! | `asymmetric` | 6: the same function |
 //! | `cost` | 11: time by depth |
 //! | `evidence` | rows of runs by their names, losses early and late |
@@ -13,6 +14,7 @@
 
 mod asymmetric;
 mod cost;
+mod cut;
 mod evidence;
 mod page;
 mod shortcuts;
@@ -29,6 +31,7 @@ use evidence::Evidence;
 
 pub use asymmetric::{Apart, Sameness, sameness};
 pub use cost::{Cost, cost};
+pub(crate) use cut::cuts_of;
 pub(crate) use page::claims_page;
 
 /// What the measurements say of a claim.
@@ -66,6 +69,18 @@ pub struct Finding {
     /// A picture of it.
     #[serde(skip)]
     pub figure: Option<Figure>,
+}
+
+impl Verdict {
+    /// The verdict on a claim that says both things: supported if both are, contradicted if one is.
+    fn and(self, other: Verdict) -> Verdict {
+        match (self, other) {
+            (Verdict::Supported, Verdict::Supported) => Verdict::Supported,
+            (Verdict::Contradicted, _) | (_, Verdict::Contradicted) => Verdict::Contradicted,
+            (Verdict::NotTested, Verdict::NotTested) => Verdict::NotTested,
+            _ => Verdict::Undecided,
+        }
+    }
 }
 
 impl Finding {
@@ -129,7 +144,7 @@ pub fn examine(study: &Study) -> Result<Vec<Finding>, Error> {
                 5 => signal::only_grows().map_err(computed)?,
                 6 => asymmetric::same_function().map_err(computed)?,
                 7 => units::deepest(&evidence),
-                8 => signal::cut(&evidence)?,
+                8 => cut::cut(&evidence)?,
                 9 => units::loss_and_error(&evidence),
                 10 => units::without_warmup(&evidence),
                 11 => cost::linear()?,

@@ -37,7 +37,8 @@ pub(crate) fn claims_page(findings: &[Finding], results: &Results) -> Article {
          less than once in twenty times. The others are judged by what is measured of networks themselves (5, 6, 8) and by \
          the time of their steps (11). A claim on several differences is supported if all of them are decided as it says. \
          It is contradicted if more decided differences go against it than with it (1, 2); where it says several things at \
-         once (7, 9, 12), one that goes against it is enough. Not tested means that nothing has been measured that speaks \
+         once (7, 9, 12), one that goes against it is enough. Since any of them could do so by chance, a difference against a \
+         claim counts only where p, times the number of the claim's differences, is below 0.05. Not tested means that nothing has been measured that speaks \
          to a claim, not that it fails."
             .to_owned(),
     ));

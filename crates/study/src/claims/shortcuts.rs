@@ -4,7 +4,7 @@ use resnet_models::{registry, summary};
 use resnet_record::Contrast;
 
 use super::evidence::{
-    ContradictedBy, Evidence, Unit, compared, decided, noise, picture, rests_on, told, verdict,
+    Compared, ContradictedBy, Evidence, Unit, compared, decided, noise, picture, rests_on, told, verdict,
 };
 use super::signal::{Fresh, fresh};
 use super::{Measured, Verdict};
@@ -42,8 +42,9 @@ pub(super) fn worse(evidence: &Evidence) -> Measured {
     let of_losses = compared(original, &rows, RowResult::judged_losses);
     let of_errors = compared(original, &rows, RowResult::judged_errors);
     let all: Vec<&RowResult> = std::iter::once(original).chain(rows.iter().copied()).collect();
+    let by = |compared: &[Compared<'_>]| verdict(compared, VARIANTS.len(), ContradictedBy::Most);
     Measured {
-        verdict: verdict(&of_losses, VARIANTS.len(), ContradictedBy::Most),
+        verdict: by(&of_losses).and(by(&of_errors)),
         sentences: [
             format!(
                 "Training loss of the last epoch beside the original unit's: {}.",
@@ -51,6 +52,7 @@ pub(super) fn worse(evidence: &Evidence) -> Measured {
             ),
             decided(&of_losses, VARIANTS.len()),
             format!("Test error beside the original unit's: {}.", told(&of_errors, Unit::Points)),
+            decided(&of_errors, VARIANTS.len()),
         ]
         .into_iter()
         .chain(evidence.missing(&VARIANTS))
@@ -121,9 +123,8 @@ fn share(percent: f64) -> String {
     if percent < 0.01 { "less than 0.01 %".to_owned() } else { format!("{percent:.2} %") }
 }
 
-/// Nearly as good means: the error that shortcut-only gating adds to the original's, and so many standard
-/// errors more, is less than this share of what exclusive gating adds to that of shortcut-only gating.
-const STANDARD_ERRORS: f64 = 2.0;
+/// Nearly as good means: the error that shortcut-only gating adds to the original's is less than this share
+/// of what exclusive gating adds to that of shortcut-only gating.
 const SHARE: f64 = 0.5;
 
 /// Claim 3.
@@ -136,27 +137,27 @@ pub(super) fn nearly_the_identity(evidence: &Evidence) -> candle_core::Result<Me
         );
         return Ok(nothing.and(evidence.missing(&names)));
     };
-    let [Some(near), Some(far)] = [(original, gated), (gated, exclusive)]
-        .map(|(first, second)| Contrast::of(&first.judged_errors(), &second.judged_errors()))
+    let [first, second, third] = [original, gated, exclusive].map(RowResult::judged_errors);
+    // By how much what shortcut-only gating adds lies below the limit.
+    let room = Contrast::weighted(&[(1.0, &first), (-1.0 - SHARE, &second), (SHARE, &third)]);
+    let (Some(near), Some(far), Some(room)) =
+        (Contrast::of(&first, &second), Contrast::of(&second, &third), room)
     else {
         return Ok(Measured::nothing("One of the three rows has no error: its runs failed."));
     };
     let network = |row: &RowResult| row.runs.first().map_or("", |run| run.record.model.as_str()).to_owned();
     let [by_shortcut, by_both] = [network(gated), network(exclusive)];
     let [near_identity, suppressed]: [Fresh; 2] = [fresh(&by_shortcut)?, fresh(&by_both)?];
-    let verdict = match () {
-        () if far.is_decided() && far.difference < 0.0 => Verdict::Contradicted,
-        () if near.is_decided() && near.difference > far.difference => Verdict::Contradicted,
-        () if far.is_decided() && near.difference + STANDARD_ERRORS * near.error < SHARE * far.difference => {
-            Verdict::Supported
-        }
-        () => Verdict::Undecided,
+    let verdict = match room.is_decided() {
+        true if room.difference < 0.0 => Verdict::Contradicted,
+        true if far.is_decided() && far.difference > 0.0 => Verdict::Supported,
+        _ => Verdict::Undecided,
     };
     Ok(Measured {
         verdict,
         sentences: vec![
             format!(
-                "On fresh weights, medians over the units: in {by_shortcut} the shortcut passes {:.4} of the gradient, and the \
+                "On fresh weights, which follows from the bias and is not judged, medians over the units: in {by_shortcut} the shortcut passes {:.4} of the gradient, and the \
                  residual branch is {} of the sum by energy; in {by_both} it passes {:.4}, and the branch is {}.",
                 near_identity.shortcut,
                 share(near_identity.branch),
@@ -172,9 +173,11 @@ pub(super) fn nearly_the_identity(evidence: &Evidence) -> candle_core::Result<Me
                 noise(&far, Unit::Points)
             ),
             format!(
-                "Shortcut-only gating counts as nearly as good if the error that it adds, plus {STANDARD_ERRORS} standard \
-                 errors, is less than {:.0} % of what exclusive gating adds to it.",
-                100.0 * SHARE
+                "Shortcut-only gating counts as nearly as good if the error that it adds is less than {:.0} % of what exclusive \
+                 gating adds to it; it is {} points below that ({}).",
+                100.0 * SHARE,
+                signed(room.difference),
+                noise(&room, Unit::Points)
             ),
         ],
         rests_on: rests_on(&rows),

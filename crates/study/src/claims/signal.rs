@@ -1,34 +1,23 @@
-//! Claims 5 and 8: what passes the units of a network, unit by unit.
+//! What passes the units of a network, unit by unit; claim 5.
 
-use candle_core::{Device, Result, Tensor, bail};
-use resnet::{Images, OpenOptions, Pretrained, origin_path};
+use candle_core::{Device, Result, Tensor};
 use resnet_analysis::{Measures, UnitMeasures, measure};
 use resnet_data::ImageSet;
 use resnet_models::{Model, registry};
-use resnet_record::{Contrast, Recipe, RunRecord, Seeds};
+use resnet_record::Seeds;
 use resnet_report::Figure;
 use resnet_report::chart::{Axis, Chart, Colour, Scale, Series};
 
-use super::evidence::{Evidence, runs_of};
 use super::{Measured, Verdict};
-use crate::Error;
-use crate::find::FoundRun;
-use crate::results::RowResult;
-use crate::words::{counted, percent, with_minus};
+use crate::words::with_minus;
 
 /// Images that a network is shown.
-const IMAGES: usize = 32;
-/// Shares of zeros in percent up to which f counts as cutting little.
-const LITTLE: f64 = 10.0;
+pub(super) const IMAGES: usize = 32;
 
 /// Measures `model` unit by unit on `images`. No claim here asks for the gradient, so all images have one
 /// label.
-fn units_of(model: &Model, images: &Tensor) -> Result<Measures> {
-    let labels = vec![0; images.dim(0)?];
-    match measure(model, images, &labels, |_, _| true)? {
-        Some(measures) => Ok(measures),
-        None => bail!("a measurement that nobody stopped was stopped"),
-    }
+pub(super) fn units_of(model: &Model, images: &Tensor) -> Result<Measures> {
+    measure(model, images, &vec![0; images.dim(0)?], |_| {})
 }
 
 /// `count` generated images, 32 at most, normalised to about mean 0 and deviation 1: `[N, 3, 32, 32]`.
@@ -37,7 +26,7 @@ pub(super) fn drawn(count: usize) -> Result<Tensor> {
 }
 
 /// The first 32 images of `set`, normalised per channel: `[N, 3, H, W]`.
-fn batch(set: &ImageSet, (mean, std): ([f64; 3], [f64; 3])) -> Result<Tensor> {
+pub(super) fn batch(set: &ImageSet, (mean, std): ([f64; 3], [f64; 3])) -> Result<Tensor> {
     let (count, height, width) = (set.len().min(IMAGES), set.height(), set.width());
     let normalised = (0..count).flat_map(|image| {
         set.image(image).iter().enumerate().map(move |(at, byte)| {
@@ -48,7 +37,7 @@ fn batch(set: &ImageSet, (mean, std): ([f64; 3], [f64; 3])) -> Result<Tensor> {
     Tensor::from_vec(normalised.collect::<Vec<f32>>(), (count, 3, height, width), &Device::Cpu)
 }
 
-/// Measures the network of this name unit by unit, on fresh weights and drawn images.
+/// Measures the network of this name unit by unit, on fresh weights and generated images.
 fn on_fresh_weights(name: &str) -> Result<Measures> {
     let spec = registry::find(name, 10).map_err(candle_core::Error::wrap)?;
     units_of(&Model::init(&spec, 0)?, &drawn(IMAGES)?)
@@ -101,150 +90,13 @@ pub(super) fn only_grows() -> Result<Measured> {
              mean goes from {other_from} to {other_to}.",
             if never_less { "no unit" } else { "a unit" }
         )],
-        rests_on: format!("fresh networks on {IMAGES} drawn images"),
+        rests_on: format!("fresh networks on {IMAGES} generated images"),
         figure: Some(Figure::new(
             &chart,
             "The mean of each unit's output. It falls where channels are added, which begin as zeros."
                 .to_owned(),
         )),
     })
-}
-
-/// Percent of the sums that ReLU sets to zero in a run, by unit: with its initial weights and with its last.
-struct Cut {
-    record: RunRecord,
-    first: Vec<f64>,
-    last: Vec<f64>,
-}
-
-fn mean(shares: &[f64]) -> f64 {
-    shares.iter().sum::<f64>() / shares.len().max(1) as f64
-}
-
-/// Claim 8: how much f = ReLU cuts before and after a training, at two depths.
-pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
-    let (shallow, deep) = ("cifar10-resnet164-v1", "cifar10-resnet1001-v1");
-    let rows = evidence.rows(&[shallow, deep]);
-    let mut measured: Vec<(&RowResult, Vec<Cut>)> = vec![];
-    for row in &rows {
-        let cuts = row.runs.iter().map(cut_of).collect::<std::result::Result<Vec<_>, Error>>()?;
-        let cuts: Vec<Cut> = cuts.into_iter().flatten().collect();
-        if !cuts.is_empty() {
-            measured.push((*row, cuts));
-        }
-    }
-    let named = |name: &str| measured.iter().find(|(row, _)| row.row.name == name);
-    let Some((_, cuts)) = named(shallow) else {
-        return Ok(Measured::nothing(
-            "It takes finished runs of original units with their checkpoints and data: figure 6's and, deeper, figure 1's.",
-        ));
-    };
-    let of_shallow = Ends::of(cuts);
-    let of_deep = named(deep).map(|(_, cuts)| Ends::of(cuts));
-    let deeper = match &of_deep {
-        Some(deep) => deep.told(),
-        None => "The deeper network has not been trained.".to_owned(),
-    };
-    let names: Vec<&str> = measured.iter().map(|(row, _)| row.row.name.as_str()).collect();
-    Ok(Measured {
-        verdict: judged(&of_shallow, of_deep.as_ref()),
-        sentences: vec![
-            of_shallow.told(),
-            deeper,
-            format!("Up to {LITTLE} % counts as little, more as often."),
-        ],
-        rests_on: runs_of(measured.iter().map(|(_, cuts)| cuts.len()).sum(), &names),
-        figure: cuts.first().map(by_unit),
-    })
-}
-
-/// The share that a network cuts on average over its units, seed by seed.
-struct Ends {
-    model: String,
-    first: Seeds,
-    last: Seeds,
-}
-
-impl Ends {
-    fn of(cuts: &[Cut]) -> Ends {
-        Ends {
-            model: cuts.first().map(|cut| cut.record.model.clone()).unwrap_or_default(),
-            first: Seeds::of(cuts.iter().map(|cut| mean(&cut.first))),
-            last: Seeds::of(cuts.iter().map(|cut| mean(&cut.last))),
-        }
-    }
-
-    fn told(&self) -> String {
-        let [first, last] = [&self.first, &self.last].map(|seeds| percent(seeds.mean().unwrap_or(f64::NAN)));
-        format!("{} cuts {first} % of the sums at first and {last} % at the end.", self.model)
-    }
-}
-
-/// The claim is that a trained network cuts little, and a much deeper one often.
-fn judged(shallow: &Ends, deep: Option<&Ends>) -> Verdict {
-    let is_little = shallow.last.range().is_some_and(|[_, most]| most <= LITTLE);
-    // One seed alone decides nothing.
-    let is_much = shallow.last.count() > 1 && shallow.last.range().is_some_and(|[least, _]| least > LITTLE);
-    let is_often = deep.is_some_and(|deep| deep.last.range().is_some_and(|[least, _]| least > LITTLE));
-    match deep.and_then(|deep| Contrast::of(&shallow.last, &deep.last)) {
-        Some(more) if is_little && is_often && more.is_decided() && more.difference > 0.0 => {
-            Verdict::Supported
-        }
-        Some(more) if more.is_decided() && more.difference < 0.0 => Verdict::Contradicted,
-        _ if is_much => Verdict::Contradicted,
-        _ => Verdict::Undecided,
-    }
-}
-
-/// The picture of one run.
-fn by_unit(cut: &Cut) -> Figure {
-    let line = |name: &str, shares: &[f64], colour| {
-        let points = shares.iter().zip(1u32..).map(|(share, unit)| (f64::from(unit), *share)).collect();
-        Series::new(name, colour, points)
-    };
-    let most = cut.first.iter().chain(&cut.last).copied().fold(LITTLE, f64::max);
-    let chart = Chart::new(
-        "Shares of the sums that ReLU cuts, by unit",
-        Axis::from_zero("unit", cut.last.len() as f64),
-        Axis::percent("cut by ReLU after the addition, %", most),
-    )
-    .with(line("at first", &cut.first, Colour::Orange))
-    .with(line("at the end", &cut.last, Colour::Vermilion));
-    let images = counted(IMAGES, "image");
-    let RunRecord { model, seed, .. } = &cut.record;
-    let caption = format!("{model}, seed {seed}, on {images} of its training images.");
-    Figure::new(&chart, caption)
-}
-
-/// What ReLU cuts in a run; `None` if the run is not finished, or its checkpoint or its data are gone.
-fn cut_of(run: &FoundRun) -> std::result::Result<Option<Cut>, Error> {
-    if !run.has_weights() {
-        return Ok(None);
-    }
-    let Some(images) = images_of(&run.recipe, &run.record.data) else { return Ok(None) };
-    let trained = Pretrained::load(&run.folder.dir().display().to_string())?;
-    let spec = trained.network().spec().clone();
-    let failed = |error: candle_core::Error| Error::Other(format!("{}: {error}", run.folder.dir().display()));
-    let measure = |model: &Model| -> Result<Vec<f64>> {
-        Ok(units_of(model, &images)?.units.iter().filter_map(|unit| unit.cut).collect())
-    };
-    let first =
-        Model::init(&spec, run.recipe.train.seed).and_then(|model| measure(&model)).map_err(failed)?;
-    let last = measure(trained.network().model()).map_err(failed)?;
-    Ok(Some(Cut { record: run.record.clone(), first, last }))
-}
-
-/// The first training images of a run, normalised; `None` if they cannot be opened any more, or lie in files.
-fn images_of(recipe: &Recipe, origin: &str) -> Option<Tensor> {
-    let folder = origin_path(origin).filter(|_| recipe.data.generated.is_none());
-    if folder.is_none() && recipe.data.generated.is_none() {
-        return None;
-    }
-    let images = Images::of_recipe(recipe, folder.as_deref(), &OpenOptions::default()).ok()?;
-    match images {
-        Images::InMemory(data) => batch(&data.train, (recipe.data.mean, recipe.data.std)).ok(),
-        Images::InFiles(_) => None,
-    }
 }
 
 #[cfg(test)]

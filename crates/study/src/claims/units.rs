@@ -104,11 +104,7 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
     let told_errors: Vec<Compared<'_>> =
         pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], RowResult::judged_errors)).collect();
     let by = |compared: &[Compared<'_>]| verdict(compared, named.len(), ContradictedBy::One);
-    let verdict = match (by(&of_losses), by(&of_errors)) {
-        (Verdict::Supported, Verdict::Supported) => Verdict::Supported,
-        (Verdict::Contradicted, _) | (_, Verdict::Contradicted) => Verdict::Contradicted,
-        _ => Verdict::Undecided,
-    };
+    let verdict = by(&of_losses).and(by(&of_errors));
     let all: Vec<&RowResult> = pairs.iter().flatten().copied().collect();
     Measured {
         verdict,
@@ -121,6 +117,7 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
                 "Test error, pre-activation less original. {}.",
                 told_by_group(&told_errors, Unit::Points)
             ),
+            "That the loss is only slightly higher is not judged.".to_owned(),
         ]
         .into_iter()
         .chain(evidence.missing(named.as_flattened()))

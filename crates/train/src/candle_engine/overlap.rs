@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::TensorId;
-use resnet_ops::{OnGradient, Taken};
+use resnet_ops::{GradientTaken, OnGradient};
 
 use super::CandleEngine;
 use crate::groups::Groups;
@@ -55,7 +55,7 @@ impl CandleEngine<'_> {
                 let mut buckets = filling.lock().unwrap_or_else(PoisonError::into_inner);
                 buckets.put((*place, &layout), weighed, &processes).map_err(candle_core::Error::wrap)?;
             }
-            Ok(Taken::No)
+            Ok(GradientTaken::No)
         })))
     }
 

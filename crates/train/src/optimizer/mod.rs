@@ -72,7 +72,7 @@ pub(crate) struct Step {
 }
 
 /// A rule for one variable.
-trait Rule: fmt::Debug + Send {
+trait Rule: fmt::Debug + Send + Sync {
     /// The names of the state that it keeps.
     fn slots(&self) -> &'static [&'static str];
 
@@ -156,7 +156,7 @@ impl Optimizer {
         self.updates += 1;
         let divisor = self.rule.divisor(gradients);
         let mut moved = 0;
-        for (_, place, g) in gradients.iter() {
+        for (place, g) in gradients.iter() {
             let (Some(w), Some(factor)) = (variables.get(&place.name), self.groups.factor(&place.name))
             else {
                 continue;
@@ -220,5 +220,20 @@ fn moments(slots: &mut [Vec<f32>]) -> Option<(&mut [f32], &mut [f32])> {
     match slots {
         [first, second] => Some((first, second)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles for what threads can share.
+    fn can_be_shared(_: &(impl Send + Sync)) {}
+
+    #[test]
+    fn an_optimizer_can_be_shared_by_threads() {
+        let rule = RuleConfig::Sgd(SgdConfig { momentum: 0.9, kind: Momentum::Classic });
+        let config = OptimizerConfig { rule, weight_decay: 0.0, weight_decay_on: WeightDecayOn::All };
+        can_be_shared(&Optimizer::new(config));
     }
 }

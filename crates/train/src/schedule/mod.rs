@@ -110,11 +110,6 @@ impl Schedule {
         })
     }
 
-    /// The steps of the whole training.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
     /// The length of an epoch, by which durations became steps.
     pub fn epoch(&self) -> EpochSize {
         self.epoch

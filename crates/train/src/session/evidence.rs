@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use resnet_ops::layer_of;
 use resnet_record::{LayerRow, Norms, Predictions, Samples, Split};
 use resnet_vision::{Batch, Normalisation};
 
@@ -99,8 +100,7 @@ impl Session<'_> {
         let done = self.engine.norms().and_then(|variables| {
             let mut layers: BTreeMap<&str, [f64; 2]> = BTreeMap::new();
             for VariableNorm { name, weights, gradient } in &variables {
-                let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
-                let squares = layers.entry(layer).or_default();
+                let squares = layers.entry(layer_of(name)).or_default();
                 squares[0] += weights.powi(2);
                 squares[1] += gradient.powi(2);
             }

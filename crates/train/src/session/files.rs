@@ -11,7 +11,7 @@ use resnet_record::{Checkpoint, EpochMetrics, LeftOut, Run};
 
 use super::{Session, together};
 use crate::checkpoint;
-use crate::engine::Contents;
+use crate::engine::SnapshotContents;
 use crate::state::{Best, State};
 use crate::{AllReduce as _, Error};
 
@@ -40,7 +40,7 @@ pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
 /// The steps after which the checkpoint at `file` was written, by which a run resumes.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] if it cannot be read, or has no training state.
+/// [`Error::Io`] if it cannot be read, [`Error::Checkpoint`] if it is damaged or has no training state.
 pub fn steps_done(file: &Path) -> Result<u64, Error> {
     Ok(State::read(file)?.step)
 }
@@ -53,14 +53,14 @@ impl Session<'_> {
         let file = self.run.folder().last_checkpoint();
         self.state.test_reads = self.test_reads();
         self.state.seconds = self.seconds();
-        let snapshot = self.engine.snapshot(Contents::All);
+        let snapshot = self.engine.snapshot(SnapshotContents::All);
         (self.state.other_arrays, self.state.engine) = (snapshot.slots(), Some(snapshot.state()));
         drop(snapshot);
         let mut metadata = self.metadata();
         metadata.insert(keys::TRAINING_STATE.into(), self.state.to_json(&file)?);
         self.note_left_out(&self.prepared.feeds.train.broken())?;
         self.run.sync()?;
-        checkpoint::write(&file, &self.engine.snapshot(Contents::All), &metadata, self.state.step)?;
+        checkpoint::write(&file, &self.engine.snapshot(SnapshotContents::All), &metadata, self.state.step)?;
         self.saved = Instant::now();
         self.observer.on_checkpoint(&file);
         Ok(())
@@ -80,7 +80,8 @@ impl Session<'_> {
         if let Some(text) = metrics.and_then(|metrics| serde_json::to_string(metrics).ok()) {
             metadata.insert(keys::METRICS.into(), text);
         }
-        checkpoint::write(&file, &self.engine.snapshot(Contents::Weights), &metadata, self.state.step)?;
+        let snapshot = self.engine.snapshot(SnapshotContents::Weights);
+        checkpoint::write(&file, &snapshot, &metadata, self.state.step)?;
         self.observer.on_checkpoint(&file);
         Ok(())
     }
@@ -93,15 +94,15 @@ impl Session<'_> {
             return Ok(());
         }
         let (last, file) = (folder.last_checkpoint(), folder.kept_checkpoint(self.state.step));
-        resnet_files::link_or_copy(&last, &file).map_err(|source| Error::Io {
+        resnet_files::link_or_copy(&last, &file).map_err(|cause| Error::Io {
             action: "write",
             file: file.clone(),
-            source,
+            cause,
         })?;
         let steps = folder.kept_steps();
         for step in &steps[..steps.len().saturating_sub(kept)] {
             let file = folder.kept_checkpoint(*step);
-            std::fs::remove_file(&file).map_err(|source| Error::Io { action: "remove", file, source })?;
+            std::fs::remove_file(&file).map_err(|cause| Error::Io { action: "remove", file, cause })?;
         }
         Ok(())
     }
@@ -161,7 +162,7 @@ impl Session<'_> {
             return Ok(best);
         }
         let file = self.run.folder().checkpoint(Checkpoint::Best);
-        let loaded = checkpoint::read(&file, &self.engine.snapshot(Contents::Weights).shapes())?;
+        let loaded = checkpoint::read(&file, &self.engine.snapshot(SnapshotContents::Weights).shapes())?;
         let text = loaded.metadata.get(keys::METRICS);
         let Some(metrics) = text.and_then(|text| serde_json::from_str::<EpochMetrics>(text).ok()) else {
             return Ok(best);
@@ -189,11 +190,11 @@ impl Session<'_> {
         }
         if self.run.is_kept_here() {
             let file = self.run.folder().checkpoint(checkpoint);
-            let loaded = checkpoint::read(&file, &self.engine.snapshot(Contents::Weights).shapes())?;
-            let state = self.engine.snapshot(Contents::Weights).state();
+            let loaded = checkpoint::read(&file, &self.engine.snapshot(SnapshotContents::Weights).shapes())?;
+            let state = self.engine.snapshot(SnapshotContents::Weights).state();
             self.engine.restore(state, loaded.arrays)?;
         }
         let own = (&mut self.state, &mut *self.run);
-        together::follow_first(&self.processes, &mut *self.engine, Contents::Weights, own)
+        together::follow_first(&self.processes, &mut *self.engine, SnapshotContents::Weights, own)
     }
 }

@@ -5,7 +5,7 @@ use resnet_record::{Divergence, LayerOutput};
 use resnet_vision::Batch;
 
 use super::Session;
-use crate::engine::{BatchInput, Contents, Diagnosis};
+use crate::engine::{BatchInput, Diagnosis, SnapshotContents};
 use crate::{Anomalies, Error};
 
 impl Session<'_> {
@@ -84,7 +84,7 @@ impl Session<'_> {
         if self.options.anomalies == Anomalies::Ignore {
             return Ok(());
         }
-        let (step, snapshot) = (self.state.step, self.engine.snapshot(Contents::Weights));
+        let (step, snapshot) = (self.state.step, self.engine.snapshot(SnapshotContents::Weights));
         for name in snapshot.shapes().into_keys() {
             if snapshot.values(name)?.iter().any(|value| !value.is_finite()) {
                 return Err(Error::NonFiniteWeight { name: name.to_owned(), step });

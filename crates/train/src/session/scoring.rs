@@ -6,7 +6,7 @@ use resnet_data::Feed;
 use resnet_record::{Checkpoint, EpochMetrics, EvaluateTest, Scores};
 
 use super::Session;
-use crate::engine::{NormBatches, Weights};
+use crate::engine::{EvaluatedWeights, NormBatches};
 use crate::state::Best;
 use crate::{AllReduce as _, Error, Split};
 
@@ -30,8 +30,8 @@ impl Session<'_> {
             let scored = self.score_weights(tests)?;
             if let Some((validation, test)) = scored {
                 match weights {
-                    Weights::Raw => metrics.validation = validation,
-                    Weights::Averaged => metrics.ema_validation = validation,
+                    EvaluatedWeights::Raw => metrics.validation = validation,
+                    EvaluatedWeights::Averaged => metrics.ema_validation = validation,
                 }
                 metrics.test = test;
                 metrics.test_reads = self.test_reads();
@@ -56,13 +56,13 @@ impl Session<'_> {
 
     /// The weights that are scored. The last of them are the ones that are reported: the average, if one is
     /// kept, as in timm.
-    pub(super) fn weights(&self) -> impl Iterator<Item = Weights> + use<> {
-        let averaged = self.recipe.ema.is_on().then_some(Weights::Averaged);
-        [Weights::Raw].into_iter().chain(averaged)
+    pub(super) fn weights(&self) -> impl Iterator<Item = EvaluatedWeights> + use<> {
+        let averaged = self.recipe.ema.is_on().then_some(EvaluatedWeights::Averaged);
+        [EvaluatedWeights::Raw].into_iter().chain(averaged)
     }
 
     /// Puts weights in place to be scored, with running statistics of their own where the recipe says so.
-    pub(super) fn put_in_place(&mut self, weights: Weights) -> Result<(), Error> {
+    pub(super) fn put_in_place(&mut self, weights: EvaluatedWeights) -> Result<(), Error> {
         let images = self.recipe.train.update_bn_images;
         if images == 0 {
             return self.engine.begin_evaluation(weights, None);

@@ -6,7 +6,7 @@ use resnet_vision::Batch;
 
 use super::together::{self, Shares};
 use super::{Session, Window};
-use crate::engine::{BatchInput, BatchOutcome, Contents};
+use crate::engine::{BatchInput, BatchOutcome, SnapshotContents};
 use crate::state::{OpenStep, State};
 use crate::{Error, Purpose, StepReport, trajectory};
 
@@ -66,7 +66,7 @@ impl Session<'_> {
         let loss = loss / images as f64;
         let certificate = match seen {
             Some(batch) => {
-                let weights = trajectory::of_weights(&self.engine.snapshot(Contents::Weights))?;
+                let weights = trajectory::of_weights(&self.engine.snapshot(SnapshotContents::Weights))?;
                 let batch = together::certified(&self.processes, batch, weights, self.state.step)?;
                 Some(Certificate { batch, loss: trajectory::of_loss(loss), weights })
             }

@@ -7,8 +7,8 @@ use ring::digest::{SHA256, digest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Arrays, Contents, Engine};
-use crate::processes::Processes;
+use crate::engine::{Arrays, Engine, SnapshotContents};
+use crate::processes::{Processes, decode, encode};
 use crate::snapshot::{EngineState, Snapshot};
 use crate::state::State;
 use crate::{AllReduce as _, DataIdentity, Error, trajectory};
@@ -116,7 +116,7 @@ fn difference(first: &Intent, other: &Intent) -> Option<String> {
 pub(super) fn follow_first(
     processes: &Processes,
     engine: &mut dyn Engine,
-    contents: Contents,
+    contents: SnapshotContents,
     (state, run): (&mut State, &mut Run),
 ) -> Result<(), Error> {
     if !processes.are_several() {
@@ -150,7 +150,7 @@ fn packed(snapshot: &Snapshot<'_>, state: &State, record: &RunRecord) -> Result<
     // The gradients of a step that is half done stay with the first process: they must count once.
     let engine = EngineState { accumulated: None, ..snapshot.state() };
     let start = Start { state: state.clone(), engine, record: record.clone(), arrays };
-    let header = json(&start)?;
+    let header = encode(&start)?;
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header);
     bytes.extend(numbers);
@@ -161,7 +161,7 @@ fn unpacked(bytes: &[u8]) -> Result<(Start, Arrays), Error> {
     let damaged = || Error::Apart("what process 0 sent cannot be understood".to_owned());
     let (len, rest) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
     let (header, rest) = rest.split_at_checked(u64::from_le_bytes(*len) as usize).ok_or_else(damaged)?;
-    let start: Start = parsed(header)?;
+    let start: Start = decode(header)?;
     let (mut arrays, mut numbers) = (Arrays::default(), numbers(rest));
     for Entry { slot, name, len } in &start.arrays {
         let values: Vec<f32> = numbers.by_ref().take(*len).collect();
@@ -197,7 +197,7 @@ pub(super) fn certified(
     if let Some(index) = all.iter().position(|(_, weights)| *weights != all[0].1) {
         return Err(Error::Apart(format!(
             "after step {step} process {index} has other weights than process 0: their machines round differently, or one of \
-             them is faulty; go on from the last checkpoint on machines of one kind"
+             them is faulty; resume from the last checkpoint on machines of one kind"
         )));
     }
     let first = all[0].0;
@@ -225,15 +225,5 @@ pub(super) fn exchange<T: Serialize + DeserializeOwned>(
     processes: &Processes,
     own: &T,
 ) -> Result<Vec<T>, Error> {
-    processes.gather(&json(own)?)?.iter().map(|bytes| parsed(bytes)).collect()
-}
-
-fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value)
-        .map_err(|error| Error::Apart(format!("cannot tell the other processes: {error}")))
-}
-
-fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Error::Apart(format!("what another process sent cannot be understood: {error}")))
+    processes.gather(&encode(own)?)?.iter().map(|bytes| decode(bytes)).collect()
 }

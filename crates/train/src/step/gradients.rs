@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Tensor, TensorId, Var, bail};
-use resnet_ops::{BatchPart, Taken};
+use resnet_ops::{BatchPart, GradientTaken};
 use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
@@ -102,9 +102,9 @@ impl Gradients {
             if let Some(told) = &told {
                 told(variable, gradient)?;
             }
-            let Some(place) = places.get(&variable) else { return Ok(Taken::No) };
+            let Some(place) = places.get(&variable) else { return Ok(GradientTaken::No) };
             receiving.lock().unwrap_or_else(PoisonError::into_inner).receive(*place, gradient);
-            Ok(Taken::Yes)
+            Ok(GradientTaken::Yes)
         };
         let part = BatchPart { on_gradient: Some(Arc::new(on_gradient)), ..part };
         let others = part.during(|| loss.backward());
@@ -232,15 +232,13 @@ impl Gradients {
 
     /// The gradient of the variable called `name`, if it has one.
     pub fn get(&self, name: &str) -> Option<&[f32]> {
-        self.iter().find(|(_, place, _)| place.name == name).map(|(_, _, gradient)| gradient)
+        self.iter().find(|(place, _)| place.name == name).map(|(_, gradient)| gradient)
     }
 
-    /// The variables that have a gradient: index in the layout, place, and gradient in row-major order.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, &Place, &[f32])> {
-        let places = self.layout.places().iter().enumerate().zip(&self.present);
-        places
-            .filter(|(_, present)| **present)
-            .map(|((index, place), _)| (index, place, &self.values[place.range.clone()]))
+    /// The variables that have a gradient: place in the layout, and gradient in row-major order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Place, &[f32])> {
+        let places = self.layout.places().iter().zip(&self.present).filter(|(_, present)| **present);
+        places.map(|(place, _)| (place, &self.values[place.range.clone()]))
     }
 
     /// The Euclidean norm of all gradients as one vector, summed in f64.

@@ -1,4 +1,4 @@
-//! `bench`: what a network or its kernels do in a second, alone or in turns with PyTorch or ONNX Runtime.
+//! `bench`: what a network or its kernels do in a second, alone or alternating with PyTorch or ONNX Runtime.
 //!
 //! `resnet_bench` measures; `report`, `profile` and `kernels` print.
 
@@ -71,14 +71,16 @@ fn work_of(args: &BenchArgs) -> anyhow::Result<Option<Work>> {
         }
         BenchKind::Kernels => return Ok(None),
     };
-    usage(misplaced)
+    Ended::usage(misplaced)
 }
 
 fn against(args: &BenchArgs, work: Work, threads: usize) -> anyhow::Result<Against> {
     let program = match args.against {
         None => return Ok(Against::Nobody),
         Some(AgainstArg::OneThread) if threads == 1 => {
-            return usage("comparing one thread with one thread shows nothing; use --threads 2 or more");
+            return Ended::usage(
+                "comparing one thread with one thread shows nothing; use --threads 2 or more",
+            );
         }
         Some(AgainstArg::OneThread) => return Ok(Against::OneThread),
         Some(AgainstArg::Pytorch) => Program::Pytorch,
@@ -89,12 +91,15 @@ fn against(args: &BenchArgs, work: Work, threads: usize) -> anyhow::Result<Again
     };
     let peer = Peer::new(program, Path::new(SCRIPTS));
     if !peer.can(work) {
-        return usage(&format!("{} does not train; use bench infer, or --against pytorch", peer.title()));
+        return Ended::usage(format!(
+            "{} does not train; use bench infer, or --against pytorch",
+            peer.title()
+        ));
     }
     Ok(Against::Peer(peer))
 }
 
-/// Measures in processes of their own, in turns with whoever is compared.
+/// Measures in processes of their own, alternating with whoever is compared.
 fn measure(args: &BenchArgs, subject: &Subject, against: &Against) -> anyhow::Result<()> {
     let crew = Arc::new(Crew::default());
     interrupt::on_first_press({
@@ -139,10 +144,6 @@ pub(crate) fn work(args: &BenchWorkerArgs) -> anyhow::Result<()> {
     let mut subject = Subject::new(args.work.into(), &args.model, Some(args.batch), threads)?;
     subject.recompute = args.recompute;
     serve(&subject, env!("CARGO_PKG_VERSION"), stdin().lock(), stdout().lock())
-}
-
-fn usage<T>(message: &str) -> anyhow::Result<T> {
-    Err(Ended::Usage(message.to_owned()).into())
 }
 
 /// The last turn or pair, beside the bar.

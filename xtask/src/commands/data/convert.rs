@@ -30,7 +30,6 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
 }
 
 fn target(args: &ConvertArgs) -> anyhow::Result<Target> {
-    let usage = |message: &str| Err(Ended::Usage(message.to_owned()).into());
     let has_view = args.interpolation.is_some() || args.orientation.is_some();
     let max_bytes = args.shard_megabytes.map_or(256, NonZeroU64::get).saturating_mul(1_000_000);
     match (args.to, args.side) {
@@ -40,15 +39,15 @@ fn target(args: &ConvertArgs) -> anyhow::Result<Target> {
             let resizing = Resizing { side: side as usize, interpolation, orientation };
             Ok(Target::Packed { max_bytes, resizing })
         }
-        (ConvertTo::Packed, None) => {
-            usage("--to packed needs --side N, the new length of the shorter side in pixels, such as 256")
-        }
-        (ConvertTo::Folders, _) if args.shard_megabytes.is_some() => {
-            usage("--shard-megabytes applies to the files of --to shards and --to packed; leave it out")
-        }
+        (ConvertTo::Packed, None) => Ended::usage(
+            "--to packed needs --side N, the new length of the shorter side in pixels, such as 256",
+        ),
+        (ConvertTo::Folders, _) if args.shard_megabytes.is_some() => Ended::usage(
+            "--shard-megabytes applies to the files of --to shards and --to packed; leave it out",
+        ),
         (ConvertTo::Folders, None) if !has_view => Ok(Target::Folders),
         (ConvertTo::Shards, None) if !has_view => Ok(Target::Shards { max_bytes }),
-        _ => usage(
+        _ => Ended::usage(
             "--side, --interpolation and --orientation apply to decoded images, which only --to packed writes; \
              leave them out",
         ),
