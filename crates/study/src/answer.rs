@@ -138,7 +138,7 @@ fn order_of(known: &[&Compared]) -> String {
     if !of_failures.is_empty() {
         ways.push((
             of_failures.len(),
-            format!("where the paper has a failure and here both train ({})", labels(&of_failures)),
+            format!("where the paper has a failure and both train here, namely {}", labels(&of_failures)),
         ));
     }
     if !other_way.is_empty() {

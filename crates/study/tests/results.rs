@@ -88,7 +88,7 @@ fn a_table_has_medians_failures_and_no_winner_within_the_noise() {
     let pages = write_pages(&results).unwrap();
     let page = std::fs::read_to_string(&pages[0]).unwrap();
     for said in [
-        "as in the paper; 2 where the paper has a failure and here both train (",
+        "as in the paper; 2 where the paper has a failure and both train here, namely ",
         "fails (2 of 2)",
         "6.61, here 14.20",
         "Made-up 9000",
