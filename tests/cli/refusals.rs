@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{TINY, small_cifar, xtask, xtask_in};
+use crate::common::{TINY, command, outcome_of, small_cifar, xtask, xtask_in};
 use crate::image_files::{draw, small};
 
 /// Classes of two colours, `train` and `val`.
@@ -54,6 +54,19 @@ fn more_threads_than_cores_are_told_and_not_started() {
     let record = fs::read_to_string(folder.path().join("run/record.json")).expect("a record");
     let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
     assert_eq!(record["threads"], cores.get());
+}
+
+#[test]
+fn threads_of_the_environment_are_bounded_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (set, words) in [
+        ("20000", "RAYON_NUM_THREADS=20000 is more than this machine has cores; using "),
+        ("many", "RAYON_NUM_THREADS=\"many\" is no number above 0; using one thread per core"),
+    ] {
+        let args = [&["train", "--out", set], TINY].concat();
+        let outcome = outcome_of(command(folder.path(), &args).env("RAYON_NUM_THREADS", set));
+        outcome.ends_saying(0, &[words]);
+    }
 }
 
 #[test]

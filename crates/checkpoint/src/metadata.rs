@@ -214,8 +214,9 @@ impl Preprocessing {
             resize: json(take("resize")?, "a number of pixels from 1 to 8192", is_side)?,
             interpolation: take("interpolation").and_then(|(_, text)| text.parse())?,
             crop: json(take("crop")?, "a number of pixels from 1 to 8192", is_side)?,
-            mean: json(take("mean")?, "a JSON list of three finite numbers", |mean: &[f32; 3]| {
-                mean.iter().all(|m| m.is_finite())
+            // A mean above 1 is of pixels from 0 to 255.
+            mean: json(take("mean")?, "a JSON list of three numbers from -1 to 1", |mean: &[f32; 3]| {
+                mean.iter().all(|m| m.abs() <= 1.0)
             })?,
             std: json(take("std")?, "a JSON list of three finite numbers above 0", |std: &[f32; 3]| {
                 std.iter().all(|s| s.is_finite() && *s > 0.0)

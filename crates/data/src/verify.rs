@@ -1,7 +1,8 @@
 //! `verify`: which samples of a data set in files are broken, as a list that can be skipped later.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +14,8 @@ use crate::{Error, names};
 
 /// How many blocks are read between two reports of progress.
 const BLOCKS: usize = 64;
+/// The most bytes of a list of samples: the names of all of ImageNet's images take some 60 MB.
+const MAX_LIST_BYTES: u64 = 1 << 28;
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,9 +117,16 @@ impl Verified {
 /// [`OpenFiles::skip`](crate::sources::OpenFiles::skip).
 ///
 /// # Errors
-/// If the file cannot be read.
+/// If the file cannot be read or has more than 256 MiB.
 pub fn read_skip_list(file: &Path) -> Result<Vec<String>, Error> {
-    let list = fs::read(file).map_err(|cause| Error::io("read the skip list", file, cause))?;
+    let io = |cause| Error::io("read the skip list", file, cause);
+    let mut list = Vec::new();
+    // A device has no length and may never end.
+    File::open(file).map_err(io)?.take(MAX_LIST_BYTES + 1).read_to_end(&mut list).map_err(io)?;
+    if list.len() as u64 > MAX_LIST_BYTES {
+        let cause = format!("it has more than {} MiB, too many for a list of samples", MAX_LIST_BYTES >> 20);
+        return Err(Error::bad_file(names::shown(file), cause, "give a file with one name per line"));
+    }
     // Windows' editors begin a file with a byte order mark.
     let list = list.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&list);
     let lines = list.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));

@@ -1,6 +1,7 @@
 //! The names of classes in the order of their labels: one name per line, or a class map in JSON.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -25,7 +26,13 @@ pub fn read(file: &Path, bytes: u64) -> Result<Vec<String>, Error> {
     if bytes > MAX_BYTES {
         return Err(bad(format!("its {bytes} bytes are too many for a list of classes")));
     }
-    let text = fs::read(file).map_err(|cause| Error::io("read", file, cause))?;
+    let io = |cause| Error::io("read", file, cause);
+    let mut text = Vec::new();
+    // A device has no length and may never end.
+    File::open(file).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(io)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(bad(format!("it has more than {} MiB, too many for a list of classes", MAX_BYTES >> 20)));
+    }
     let text = String::from_utf8(text).map_err(|_| bad("it is not text in UTF-8".to_owned()))?;
     let text = text.trim_start_matches('\u{feff}');
     let is_json =
@@ -160,6 +167,13 @@ mod tests {
             let message = parse_class_map(text).unwrap_err();
             assert!(message.contains(wanted), "{text}: {message}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_device_without_an_end_is_not_read_for_ever() {
+        let message = read(Path::new("/dev/zero"), 0).unwrap_err().to_string();
+        assert!(message.contains("/dev/zero") && message.contains("more than 16 MiB"), "{message}");
     }
 
     proptest! {

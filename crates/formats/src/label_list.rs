@@ -82,17 +82,29 @@ const LABELS: [&str; 19] = [
 const NO_LABELS: [&str; 10] =
     ["bytes", "filesize", "fold", "height", "md5", "md5hash", "size", "split", "url", "width"];
 
+/// The most rows of a list: ImageNet's 21,843 classes have 14 million images. A small archive may unpack to
+/// many more rows than memory holds.
+const MOST_ROWS: usize = 20_000_000;
+
 /// Parses a list.
 ///
 /// # Errors
-/// What is wrong, as half a sentence with the line.
+/// What is wrong, as half a sentence with the line; a list of more than 20 million rows is refused.
 pub fn parse(text: &str) -> Result<Rows, String> {
+    parse_at_most(text, MOST_ROWS)
+}
+
+fn parse_at_most(text: &str, most: usize) -> Result<Rows, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines: Vec<(usize, &str)> = (1..)
         .zip(text.lines())
         .map(|(number, line)| (number, line.trim_matches(['\r', ' '])))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .take(most + 1)
         .collect();
+    if lines.len() > most {
+        return Err(format!("it has more than {most} rows, too many for a list of labels"));
+    }
     let Some((_, first)) = lines.first() else { return Err("it is empty".to_owned()) };
     let delimiter =
         ['\t', ',', ';'].into_iter().find(|&c| first.contains(c)).map_or(Delimiter::Blanks, Delimiter::Of);
@@ -345,6 +357,8 @@ mod tests {
         let Ok(Rows::InOrder(rows)) = parse("490\r\n361\r\n171\r\n") else { panic!("three labels") };
         assert_eq!(rows.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), ["490", "361", "171"]);
         assert!(matches!(parse("n01751748\nn09193705"), Ok(Rows::InOrder(rows)) if rows.len() == 2));
+        assert!(parse_at_most("1\n2\n", 2).is_ok());
+        assert!(parse_at_most("1\n2\n3\n", 2).unwrap_err().contains("more than 2 rows"));
     }
 
     #[test]

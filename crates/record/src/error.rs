@@ -17,10 +17,10 @@ pub enum Error {
         cause: String,
     },
     /// Keys that are each well formed but do not go together.
-    #[error("recipe '{recipe}': {cause}")]
+    #[error("{place}: {cause}")]
     Inconsistent {
-        /// The recipe's name.
-        recipe: String,
+        /// The recipe's file, or else `recipe 'NAME'`.
+        place: String,
         /// Which key, and what it should be.
         cause: String,
     },
@@ -81,6 +81,15 @@ pub enum Error {
         a: PathBuf,
         /// The other's.
         b: PathBuf,
+    },
+    /// A run that has nothing to compare.
+    #[error(
+        "{} has no certified step: it ends before its first logged step, or is older than certificates; train it with a \
+         smaller train.log_every_steps", run.display()
+    )]
+    NothingCertified {
+        /// The run's folder.
+        run: PathBuf,
     },
     /// The operating system refused.
     #[error("cannot {action} {}: {cause}; see that {}", path.display(), needed(action))]

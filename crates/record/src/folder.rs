@@ -124,7 +124,7 @@ impl RunFolder {
     /// The record.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Damaged`] if it is not a record of this version.
+    /// [`Error::Io`], or [`Error::Damaged`] if it is not a record of this version or its scores cannot be.
     pub fn record(&self) -> Result<RunRecord, Error> {
         let path = self.dir.join(Self::RECORD);
         let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
@@ -134,7 +134,10 @@ impl RunFolder {
             let cause = format!("its format is {}, this program reads {FORMAT}", record.format);
             return Err(Error::Damaged { path, cause });
         }
-        Ok(record)
+        match record.contradiction() {
+            Some(cause) => Err(Error::Damaged { path, cause }),
+            None => Ok(record),
+        }
     }
 }
 

@@ -185,6 +185,20 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// Which count cannot be, if one cannot.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        let Scores { images, top1_correct, top5_correct, .. } = *self;
+        let counts = [("top1_correct", Some(top1_correct)), ("top5_correct", top5_correct)];
+        let wrong = counts.into_iter().find(|(_, correct)| correct.is_some_and(|correct| correct > images));
+        match (images, wrong) {
+            (0, _) => Some("images is 0".to_owned()),
+            (_, Some((key, correct))) => {
+                Some(format!("{key} is {}, of {images} images", correct.unwrap_or_default()))
+            }
+            (_, None) => None,
+        }
+    }
+
     /// Top-1 accuracy in percent.
     pub fn top1(&self) -> f64 {
         percent(self.top1_correct, self.images)

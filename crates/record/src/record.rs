@@ -153,6 +153,14 @@ impl RunRecord {
         self.results = Some(results);
     }
 
+    /// What in its results cannot be, if anything cannot.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        self.results.iter().chain(&self.earlier_results).find_map(|results| {
+            let scores = [("validation", results.validation), ("test", results.test)];
+            scores.into_iter().find_map(|(key, scores)| Some(format!("{key}: {}", scores?.contradiction()?)))
+        })
+    }
+
     /// The warning that goes beside this run's test scores on its page, in a terminal and in exported
     /// weights, if one is due.
     ///

@@ -27,10 +27,15 @@ pub struct Parting {
 /// Compares two runs by their certificates.
 ///
 /// # Errors
-/// [`Error::NothingInCommon`] if no step is certified by both, [`Error::Io`] or [`Error::Damaged`] if a
-/// run cannot be read.
+/// [`Error::NothingCertified`] if a run has no certified step, [`Error::NothingInCommon`] if none is
+/// certified by both, [`Error::Io`] or [`Error::Damaged`] if a run cannot be read.
 pub fn agreement(a: &RunFolder, b: &RunFolder) -> Result<Agreement, Error> {
     let (of_a, of_b) = (certificates(a)?, certificates(b)?);
+    for (run, certified) in [(a, &of_a), (b, &of_b)] {
+        if certified.is_empty() {
+            return Err(Error::NothingCertified { run: run.dir().to_owned() });
+        }
+    }
     let mut agreement =
         Agreement { recipe: a.recipe()?.differences(&b.recipe()?), agreed: 0, last_agreed: 0, parting: None };
     for (step, a) in of_a {
@@ -106,5 +111,7 @@ mod tests {
 
         let none = agreement(&a, &run(&at("none"), "train.seed=0", &[(11, 1, 1, 1)])).unwrap_err();
         assert!(none.to_string().contains("no certified step in common"), "{none}");
+        let short = agreement(&a, &run(&at("short"), "train.seed=0", &[])).unwrap_err().to_string();
+        assert!(short.contains("short has no certified step: it ends before its first logged"), "{short}");
     }
 }

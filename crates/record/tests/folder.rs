@@ -5,7 +5,7 @@ use std::path::Path;
 
 use resnet_record::{
     Checkpoint, DataSeconds, EpochMetrics, Error, FinalMetrics, Follow, Metric, Recipe, Results, Run,
-    RunFolder, RunRecord, Selection, StepMetrics,
+    RunFolder, RunRecord, Scores, Selection, StepMetrics,
 };
 use resnet_testing::Need;
 
@@ -189,6 +189,41 @@ fn the_record_is_read_back_with_its_results() {
     assert_eq!(record.results, Some(results));
     assert_eq!(&record, run.record());
     assert!(record.ended.unwrap() >= record.started);
+}
+
+#[test]
+fn a_record_whose_scores_cannot_be_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let mut run = create(&dir).unwrap();
+    for (images, top1_correct, top5_correct, words) in [
+        (10, 10, Some(10), None),
+        (10, 11, None, Some("test: top1_correct is 11, of 10 images")),
+        (10, 9, Some(12), Some("test: top5_correct is 12, of 10 images")),
+        (0, 0, None, Some("test: images is 0")),
+    ] {
+        let test = Scores { images, top1_correct, top5_correct, loss: 0.5, images_per_second: 1.0 };
+        let results = Results {
+            checkpoint: Checkpoint::Last,
+            checkpoint_epoch: 1,
+            epochs: 1,
+            steps: 1,
+            train_loss: 0.5,
+            validation: None,
+            test: Some(test),
+            images_per_second: 1.0,
+            seconds: 1.0,
+        };
+        run.update(|record| record.finish(results)).unwrap();
+        let read = run.folder().record();
+        match words {
+            None => assert_eq!(&read.unwrap(), run.record()),
+            Some(words) => {
+                let message = read.unwrap_err().to_string();
+                assert!(message.contains("record.json") && message.contains(words), "{message}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -123,12 +123,18 @@ fn of_several_assignments_the_wrong_one_is_named() {
     let right =
         ["train.seed=3", "model.name=resnet8-v2", "train.duration=2 epochs", "train.log_every_steps=1"];
     // (assignments besides the right ones, what is blamed, a word of the cause)
-    let rows: [(&[&str], &str, &str); 8] = [
+    let rows: [(&[&str], &str, &str); 10] = [
         (&["train.bach=64"], "'train.bach=64'", "`bach`"),
         (&["train.batch_size=many"], "'train.batch_size=many'", "many"),
         (&["train.batch_size=-1"], "'train.batch_size=-1'", "-1"),
         (&["schedule.kind=cosin"], "'schedule.kind=cosin'", "`cosin`"),
         (&["schedule.lear=1.0"], "'schedule.lear=1.0'", "`lear`"),
+        (&["schedule.lr=1e400"], "'schedule.lr=1e400'", "the number is too large"),
+        (
+            &["train.keep_checkpoints=99999999999999999999"],
+            "'train.keep_checkpoints=99999999999999999999'",
+            "the number is too large",
+        ),
         // Of two that are wrong both, or the one that the cause is about.
         (
             &["train.batch_size=many", "optimizer.momentum=much"],
@@ -199,6 +205,7 @@ fn keys_that_do_not_go_together_are_refused() {
         (r#"schedule={kind="exponential",lr=0.1,decay_rate=0.9}"#, "`decay_every`"),
         ("data.validation=50000", "hold out fewer"),
         ("data.std=[0.2, 0.0, 0.2]", "channel 1"),
+        ("data.mean=[123, 116, 103]", "data.mean of channel 0 is 123, of pixels from 0 to 255"),
         ("data.set=generated", "needs [data.generated]"),
         ("data.generated={train=10,test=10}", "remove it"),
         (r#"data={set="generated",mean=[0,0,0],std=[1,1,1],generated={train=0,test=1}}"#, "0 and 1 images"),
@@ -256,6 +263,24 @@ fn a_changed_recipe_no_longer_promises_the_published_error() {
     assert_eq!(recipe.expected_error, Some(6.37));
     recipe.set("train.duration=3 epochs").unwrap();
     assert_eq!((recipe.expected_error, recipe.paper), (None, None));
+}
+
+#[test]
+fn a_file_that_cannot_be_a_recipe_is_named_with_its_fault() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("own.toml");
+    let faulty = CIFAR.replace("lr = 0.1", "lr = nan");
+    let large = vec![b' '; (1 << 20) + 1];
+    let rows: [(&[u8], &str); 3] = [
+        (faulty.as_bytes(), "own.toml: schedule.lr is NaN"),
+        (b"name = \"\xff\"", "own.toml: it is no text in UTF-8"),
+        (&large, "own.toml: it is larger than 1 MiB"),
+    ];
+    for (bytes, words) in rows {
+        std::fs::write(&file, bytes).unwrap();
+        let message = Recipe::load(&file).unwrap_err().to_string();
+        assert!(message.contains(words), "'{words}' is missing in: {message}");
+    }
 }
 
 proptest! {

@@ -1,7 +1,8 @@
 //! Pages as files: written whole or not at all, never over a file of somebody else's, and kept fresh while a
 //! run trains.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ const PICTURES: [&str; 2] = [
     "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ",
     "<svg class=\"diagram\" xmlns=\"http://www.w3.org/2000/svg\" width=\"",
 ];
+/// As much of a file as is read to see whether it is ours; pages and pictures say so before.
+const BEGINNING: u64 = 4096;
 /// The page of a running training takes at most 1/`SHARE` of the time.
 const SHARE: u32 = 50;
 
@@ -139,9 +142,18 @@ fn is_picture(text: &str) -> bool {
     PICTURES.iter().any(|begin| text.starts_with(begin))
 }
 
-/// Writes `text`; an earlier file of ours is replaced, and no other is.
+/// The first 4 kB of a file.
+fn beginning(file: &Path) -> io::Result<String> {
+    let mut bytes = vec![];
+    File::open(file)?.take(BEGINNING).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Writes `text`; an earlier file of ours is replaced, and no other is. A device or a pipe is written to: it
+/// has nothing that could be lost, and reading it might never end.
 fn write(file: &Path, text: &str, is_ours: fn(&str) -> bool) -> Result<(), Error> {
-    if file.exists() && !fs::read_to_string(file).is_ok_and(|old| is_ours(&old)) {
+    let has_content = fs::metadata(file).is_ok_and(|there| there.is_file() || there.is_dir());
+    if has_content && !beginning(file).is_ok_and(|old| is_ours(&old)) {
         return Err(Error::NotOurs(file.to_owned()));
     }
     resnet_files::write_whole(file, |out| out.write_all(text.as_bytes()))

@@ -177,9 +177,11 @@ impl Pretrained {
     /// statistics by the number of classes.
     ///
     /// # Errors
-    /// [`Error::UnknownNormalisation`] if nobody says it and the number of classes does not tell.
+    /// [`Error::UnknownNormalisation`] if nobody says it and the number of classes does not tell;
+    /// [`Error::Vision`] if the caller's is none, as with a mean of pixels from 0 to 255.
     pub fn normalisation(&self) -> Result<(Normalisation, Origin), Error> {
         if let Some(given) = self.given.normalisation {
+            given.check()?;
             return Ok((given, Origin::Caller));
         }
         if let Some(told) = self.told_normalisation() {

@@ -16,6 +16,12 @@ pub enum Error {
         /// The names that there are.
         rows: Vec<String>,
     },
+    /// A folder of runs that were made elsewhere, without any.
+    #[error(
+        "there is no run that can be read in {} or below it; name a folder of runs, or one that their records were \
+         kept in", .0.display()
+    )]
+    NoRuns(PathBuf),
     /// CIFAR where a row is about ImageNet.
     #[error(
         "{row} is about ImageNet, and {origin} holds CIFAR; give the folder of ImageNet, or choose rows by name"

@@ -48,6 +48,13 @@ pub struct FoundRun {
 impl FoundRun {
     fn read(folder: RunFolder) -> Result<FoundRun, resnet_record::Error> {
         let (recipe, record) = (folder.recipe()?, folder.record()?);
+        // A run is recognised by both, so they must be of one training.
+        let (seed, model) = (recipe.train.seed, &recipe.model.name);
+        let pairs = [("seed", record.seed == seed), ("model", record.model == *model)];
+        if let Some((key, _)) = pairs.into_iter().find(|(_, is_same)| !is_same) {
+            let cause = format!("its {key} is not the recipe's, which has seed {seed} and model {model}");
+            return Err(resnet_record::Error::Damaged { path: folder.dir().join(RunFolder::RECORD), cause });
+        }
         let status = match (folder.state()?, record.results) {
             (RunState::Finished, Some(results)) => RunStatus::Finished(results),
             (RunState::Training, _) => RunStatus::Training,
@@ -116,6 +123,8 @@ fn look_into(folder: &Path, deepest: usize, found: &mut Vec<FoundRun>) {
 
 #[cfg(test)]
 mod tests {
+    use resnet_record::Run;
+
     use super::*;
 
     #[test]
@@ -139,5 +148,18 @@ mod tests {
             assert!(!is_same_training(&recipe, &with(other)), "{other}");
         }
         assert!(find_runs(Path::new("/nowhere")).is_empty());
+    }
+
+    #[test]
+    fn a_run_whose_record_is_of_another_training_is_left_out() {
+        let recipe = Recipe::built_in("cifar10-resnet110-v1").unwrap();
+        let found = |seed: u64, model: &str| {
+            let scratch = tempfile::tempdir().unwrap();
+            let made = RunRecord::begin("made", &recipe);
+            let record = RunRecord { seed, model: model.to_owned(), ..made };
+            drop(Run::create(&scratch.path().join("run"), &recipe, record).unwrap());
+            find_runs(scratch.path()).len()
+        };
+        assert_eq!([found(0, "resnet110-v1"), found(7, "resnet110-v1"), found(0, "resnet20-v2")], [1, 0, 0]);
     }
 }

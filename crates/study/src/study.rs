@@ -88,7 +88,8 @@ impl Study {
     /// Finds the runs that exist and plans the other trainings; writes nothing.
     ///
     /// # Errors
-    /// [`Error::NoRow`] if a row that is asked for is in none of the tables.
+    /// [`Error::NoRow`] if a row that is asked for is in none of the tables; [`Error::NoRuns`] if a folder of
+    /// runs that were made elsewhere has none.
     pub fn new(request: &Request) -> Result<Study, Error> {
         let grids: Vec<Grid> = request.targets.iter().map(|target| grid(*target)).collect();
         let rows = || grids.iter().flat_map(|grid| &grid.rows).filter(|row| row.recipe.is_some());
@@ -99,6 +100,11 @@ impl Study {
             return Err(Error::NoRow { name: name.clone(), of: crate::words::listed(&of), rows: names });
         }
         let found = found(request);
+        let has_runs = |folder: &Path| found.iter().any(|run| run.folder.dir().starts_with(folder));
+        // Whoever names a wrong folder would train for hours what is done.
+        if let Some(folder) = request.runs.iter().find(|folder| !has_runs(folder)) {
+            return Err(Error::NoRuns(folder.clone()));
+        }
         let mut jobs: Vec<Job> = vec![];
         for seed in 0..request.seeds {
             for row in rows() {
@@ -279,7 +285,9 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let (here, elsewhere) = (scratch.path().join("out"), scratch.path().join("elsewhere"));
         let asked = Request { runs: vec![elsewhere.clone()], ..request(&here) };
-        let fresh = Study::new(&asked).unwrap();
+        let message = Study::new(&asked).unwrap_err().to_string();
+        assert!(message.contains("no run") && message.contains("elsewhere or below it"), "{message}");
+        let fresh = Study::new(&request(&here)).unwrap();
         let job = |number: usize| &fresh.jobs[number];
         made(&elsewhere.join("night/one"), &job(0).recipe, 3_128, true);
         made(&job(1).folder, &job(1).recipe, 1_564, false);

@@ -9,6 +9,9 @@ use resnet_terminal::output::{self, Format};
 use resnet_terminal::{numbers, text};
 use serde::Serialize;
 
+/// Empty classes that are named; there can be thousands.
+const NAMED: usize = 10;
+
 /// A broken sample, for scripts.
 #[derive(Serialize)]
 pub(crate) struct Broken {
@@ -91,7 +94,7 @@ fn described(split: &Inspection) -> Vec<String> {
         line(label, &told(triple, if label == "per class" { " each" } else { "" }));
     }
     if !split.empty_classes.is_empty() {
-        line("empty", &split.empty_classes.join(", "));
+        line("empty", &first_of(&split.empty_classes));
     }
     if !split.left_out.is_empty() {
         line("left out", &format!("{}; they are not image files that are read", split.left_out));
@@ -99,6 +102,16 @@ fn described(split: &Inspection) -> Vec<String> {
     split.warnings.iter().for_each(|warning| line("warning", warning));
     split.broken.iter().for_each(|BrokenSample { name, cause }| line("broken", &format!("{name}: {cause}")));
     lines
+}
+
+/// The first ten names, and how many more there are.
+fn first_of(names: &[String]) -> String {
+    let (first, others) = names.split_at(names.len().min(NAMED));
+    let first = first.join(", ");
+    match others.len() {
+        0 => first,
+        more => format!("{first} and {} more", numbers::count(more as u64)),
+    }
 }
 
 /// `12 to 5,000, median 800`, or the one number with `all` after it where all are the same.
@@ -133,6 +146,13 @@ pub fn show_verified(verified: &Verified, format: Format) -> anyhow::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_names_the_first_are_told() {
+        let names: Vec<String> = (0..1_234).map(|name| name.to_string()).collect();
+        assert_eq!(first_of(&names[..2]), "0, 1");
+        assert_eq!(first_of(&names), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 1,224 more");
+    }
 
     #[test]
     fn equal_numbers_are_told_once() {

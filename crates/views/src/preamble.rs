@@ -1,5 +1,6 @@
 //! Prints what a training is going to do and to cost, before its first step.
 
+use resnet::data::names::printable;
 use resnet::{Images, Training, TrainingMemory};
 use resnet_models::{Spec, summary};
 use resnet_terminal::table::{Column, Table};
@@ -21,7 +22,7 @@ pub fn preamble(training: &Training, data: &Images, ahead: usize, processes: usi
     let groups = Groups::of(recipe, model)?;
     let line = |label: &str, text: String| progress::labelled(label, &text);
 
-    line("recipe", format!("{}: {}", recipe.name, recipe.about));
+    line("recipe", format!("{}: {}", recipe.name, printable(&recipe.about)));
     line(
         "model",
         format!(
@@ -53,7 +54,7 @@ pub fn preamble(training: &Training, data: &Images, ahead: usize, processes: usi
         tracing::warn!("{warning}");
     }
     if let (Some(paper), Some(error)) = (&recipe.paper, recipe.expected_error) {
-        line("expected", format!("{error:.2} % error, {paper}"));
+        line("expected", format!("{error:.2} % error, {}", printable(paper)));
     }
     if !groups.is_plain() {
         let lines = trained(groups.parts(), recipe.schedule.lr()).lines(text::err());

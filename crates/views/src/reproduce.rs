@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::bail;
 use resnet::Images;
-use resnet::data::names::shown;
+use resnet::data::names::{printable, shown};
 use resnet_bench::Speed;
 use resnet_record::{DataRecipe, Recipe, RunFolder};
 use resnet_report::LivePage;
@@ -341,7 +341,10 @@ fn print_deviations(results: &Results) -> anyhow::Result<()> {
     let told = resnet_study::deviation_lines(results);
     match told.is_empty() {
         true => Ok(()),
-        false => output::sentences(&format!("These trainings differ from the paper's: {}.", told.join("; "))),
+        false => {
+            let told = told.join("; ");
+            output::sentences(&format!("These trainings differ from the paper's: {}.", printable(&told)))
+        }
     }
 }
 

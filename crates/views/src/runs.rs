@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use resnet::data::names::shown;
+use resnet::data::names::{printable, shown};
 use resnet_record::{Follow, Metric, ProcessesMetrics, RunFolder, RunState};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
@@ -45,15 +45,15 @@ pub fn list_runs(dir: &Path, format: Format) -> anyhow::Result<()> {
     for run in runs {
         let of = run.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
         table.add([
-            run.run.file_name().unwrap_or(run.run.as_os_str()).to_string_lossy().into_owned(),
+            printable(&run.run.file_name().unwrap_or(run.run.as_os_str()).to_string_lossy()).into_owned(),
             run.state.name().to_owned(),
             format!("{}{of}", run.epoch),
             run.error.map_or(String::new(), |error| format!("{error:.2} %")),
             run.measured.unwrap_or_default().to_owned(),
             numbers::clock(run.seconds),
-            run.recipe,
+            printable(&run.recipe).into_owned(),
             // To the minute: `2026-11-27 19:33`.
-            run.started.replace('T', " ").chars().take(16).collect(),
+            printable(&run.started.replace('T', " ").chars().take(16).collect::<String>()).into_owned(),
         ]);
     }
     output::print_table(&table)

@@ -1,6 +1,7 @@
 //! The learning rate of a recipe over its training.
 
 use anyhow::{anyhow, bail};
+use resnet::data::names::printable;
 use resnet_record::{LastBatch, Recipe};
 use resnet_terminal::numbers::{count, counted, few_digits};
 use resnet_terminal::output::{self, Format};
@@ -58,7 +59,7 @@ pub fn show_schedule(recipe: &Recipe, course: &Course, format: Format) -> anyhow
     let epochs = course.steps as f64 / course.steps_per_epoch as f64;
     let rate = |rate: Option<&f64>| few_digits(rate.copied().unwrap_or_default());
     let ((peak, highest), first, last) = (course.highest(), course.rates.first(), course.rates.last());
-    output::labelled("recipe", &format!("{}: {}", recipe.name, recipe.about))?;
+    output::labelled("recipe", &format!("{}: {}", recipe.name, printable(&recipe.about)))?;
     output::labelled(
         "training",
         &format!(

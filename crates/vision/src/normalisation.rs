@@ -31,13 +31,18 @@ impl Normalisation {
     /// Maps bytes to [0, 1].
     pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
 
-    /// Checks that every number is finite and every standard deviation positive.
+    /// Checks that every number is finite, every mean in -1 to 1 and every standard deviation positive.
     ///
     /// # Errors
     /// If one is not; the message shows the numbers.
     pub fn check(&self) -> Result<(), Error> {
         let mean_fits = self.mean.iter().all(|m| m.is_finite());
         let std_fits = self.std.iter().all(|s| s.is_finite() && *s > 0.0);
+        if let Some(mean) = self.mean.iter().find(|mean| mean.is_finite() && mean.abs() > 1.0) {
+            return Err(Error::Invalid(format!(
+                "mean {mean} is of pixels from 0 to 255; divide mean and std by 255"
+            )));
+        }
         if mean_fits && std_fits {
             return Ok(());
         }
@@ -102,6 +107,10 @@ mod tests {
         }
         let flat = Normalisation { mean: [0.0; 3], std: [1.0, 0.0, 1.0] };
         assert!(flat.check().unwrap_err().to_string().contains("above 0"));
+        let bytes = Normalisation { mean: [123.0, 116.0, 103.0], std: [58.0, 57.0, 57.0] };
+        assert!(bytes.check().unwrap_err().to_string().contains("mean 123 is of pixels from 0 to 255"));
+        let sign = Normalisation { mean: [-1.0, 0.0, 1.0], std: [1.0; 3] };
+        assert!(sign.check().is_ok() && Normalisation::UNIT.check().is_ok());
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn recipe(text: &str, lines: &str) {
     let mut recipe = match Recipe::parse(text, "short.toml") {
         Ok(recipe) => recipe,
         Err(error @ resnet_record::Error::Recipe { .. }) => return told(&error, "short.toml"),
-        Err(error) => return assert!(error.to_string().starts_with("recipe '"), "{error}"),
+        Err(error) => return assert!(error.to_string().starts_with("short.toml: "), "{error}"),
     };
     resolved(&recipe);
     let before = recipe.clone();

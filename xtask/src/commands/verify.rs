@@ -79,7 +79,8 @@ fn print(found: &Agreement, replayed: Option<&Replayed>, format: Format) -> anyh
     }
     for difference in &found.recipe {
         let [a, b] = difference.values();
-        output::labelled("recipe", &format!("{} is {a} in the first, {b} in the second", difference.key))?;
+        let told = format!("{} is {a} in the first, {b} in the second", difference.key);
+        output::labelled("recipe", &resnet::data::names::printable(&told))?;
     }
     replayed.map_or(Ok(()), |replayed| output::labelled("replayed", &replayed.to_string()))
 }

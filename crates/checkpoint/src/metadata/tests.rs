@@ -60,6 +60,7 @@ fn wrong_values_are_named() {
         ("mean", "[0.5,0.5]"),
         ("mean", "[0.5,0.5,null]"),
         ("mean", "[0.5,0.5,1e99]"),
+        ("mean", "[123,116,103]"),
         ("std", "[0.5,0.5,0]"),
         ("std", "[0.5,0.5,-0.5]"),
     ];
@@ -87,8 +88,7 @@ fn half_a_preprocessing_is_none() {
 
 proptest! {
     #[test]
-    fn numbers_keep_their_bits(mean in any::<f32>(), std in f32::MIN_POSITIVE..f32::MAX) {
-        prop_assume!(mean.is_finite());
+    fn numbers_keep_their_bits(mean in -1f32..1.0, std in f32::MIN_POSITIVE..f32::MAX) {
         let preprocessing = Preprocessing { mean: [mean; 3], std: [std; 3], ..whole().preprocessing.unwrap() };
         let metadata = Metadata { preprocessing: Some(preprocessing), ..whole() };
         prop_assert_eq!(Metadata::parse(&metadata.to_map()), Ok(metadata));

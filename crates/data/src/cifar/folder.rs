@@ -52,9 +52,15 @@ pub(crate) fn read(dir: &Path, layout: &Layout, needed: Needed) -> Result<Datase
 fn read_names(dir: &Path, layout: &Layout) -> Result<Arc<[String]>, Error> {
     let path = dir.join(layout.names);
     let Ok(metadata) = fs::metadata(&path) else { return Ok((layout.default_names)()) };
+    let bad = |cause: String| {
+        Err(Error::bad_file(path.display().to_string(), cause, "delete it to use the known names"))
+    };
+    // A device has no length and may never end.
+    if !metadata.is_file() {
+        return bad("it is not a file".to_owned());
+    }
     if metadata.len() > MAX_NAMES_BYTES {
-        let cause = format!("it has {} bytes, too many for a list of class names", metadata.len());
-        return Err(Error::bad_file(path.display().to_string(), cause, "delete it to use the known names"));
+        return bad(format!("it has {} bytes, too many for a list of class names", metadata.len()));
     }
     let bytes = fs::read(&path).map_err(|cause| Error::io("read", &path, cause))?;
     layout.parse_names(&path.display().to_string(), &bytes)

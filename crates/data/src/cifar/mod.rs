@@ -20,6 +20,11 @@ use resnet_formats::cifar::{self as files, Records, SIDE};
 
 use crate::{DataKind, Dataset, Error, HeldOut, ImageSet};
 
+/// Training images of either data set.
+const TRAIN_IMAGES: usize = 50_000;
+/// Test images of either data set.
+const TEST_IMAGES: usize = 10_000;
+
 /// One of the two data sets in one of its forms.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -186,6 +191,28 @@ impl Layout {
         }
     }
 
+    /// What to tell of files with fewer images than the data set has; `images` are those of each file, in the
+    /// order of [`needed`](Self::needed).
+    fn incomplete(&self, images: &[usize]) -> Option<String> {
+        // Where only the test set was read, the last file is the only one.
+        let files = self.files().skip((self.train.len() + 1).saturating_sub(images.len()));
+        let short: Vec<(&str, usize, usize)> = files
+            .zip(images)
+            .map(|(file, &images)| {
+                let whole = if file == self.test { TEST_IMAGES } else { TRAIN_IMAGES / self.train.len() };
+                (file, images, whole)
+            })
+            .filter(|(_, images, whole)| images < whole)
+            .collect();
+        let (file, images, whole) = short.first()?;
+        let others = match short.len() - 1 {
+            0 => String::new(),
+            1 => ", and one other file has too few as well".to_owned(),
+            others => format!(", and {others} other files have too few as well"),
+        };
+        Some(format!("{file} has {images} of the {whole} images that it has in {}{others}", self.title))
+    }
+
     /// Joins what the files held, in the order of [`needed`](Self::needed): the last is the test set's.
     pub(crate) fn assemble(
         &self,
@@ -193,6 +220,10 @@ impl Layout {
         names: Arc<[String]>,
         origin: String,
     ) -> Result<Dataset, Error> {
+        let images: Vec<usize> = parts.iter().map(|part| part.labels.len()).collect();
+        if let Some(told) = self.incomplete(&images) {
+            tracing::warn!("{origin}: {told}; fetch it again unless you made it smaller yourself");
+        }
         let test = parts.pop().unwrap_or_default();
         let train = Records::join(parts);
         Ok(Dataset {
@@ -216,5 +247,18 @@ mod tests {
     fn a_file_that_claims_more_than_any_is_refused() {
         let message = CIFAR10.read(&[][..], u64::MAX, "x", 10).unwrap_err().to_string();
         assert!(message.contains("more than any file"), "{message}");
+    }
+
+    #[test]
+    fn files_with_too_few_images_are_told() {
+        assert_eq!(CIFAR10.incomplete(&[10_000; 6]), None);
+        assert_eq!(CIFAR100_PYTHON.incomplete(&[50_000, 10_000]), None);
+        let wanted = "test_batch.bin has 2000 of the 10000 images that it has in CIFAR-10 in binary form";
+        assert_eq!(CIFAR10.incomplete(&[2_000]).as_deref(), Some(wanted));
+        let told = CIFAR100.incomplete(&[49_999, 3]).unwrap();
+        assert!(told.starts_with("train.bin has 49999 of the 50000 images"), "{told}");
+        assert!(told.ends_with("one other file has too few as well"), "{told}");
+        let told = CIFAR10.incomplete(&[10_000, 1, 1, 1, 10_000, 10_000]).unwrap();
+        assert!(told.starts_with("data_batch_2.bin") && told.contains("2 other files"), "{told}");
     }
 }

@@ -47,6 +47,10 @@ fn at_places(
     build: impl FnOnce() -> Result<Index, Error>,
 ) -> Result<Index, Error> {
     for place in places {
+        // A link may lead to a device, which may never end.
+        if !place.is_file() {
+            continue;
+        }
         let Ok(bytes) = fs::read(place) else { continue };
         match index_file::from_bytes(&bytes, root) {
             Ok(index) if is_fresh(&index) => return Ok(index),

@@ -28,7 +28,7 @@ impl Records {
     /// label, which must be below `classes`. The length is checked before anything is allocated.
     ///
     /// # Errors
-    /// If the file is empty or cut short, or a label is out of range.
+    /// If the file is empty or cut short, a label is out of range, or a record has zero bytes alone.
     pub fn read(
         mut reader: impl Read,
         bytes: u64,
@@ -68,6 +68,11 @@ impl Records {
                 ErrorKind::UnexpectedEof => truncated(record, 0),
                 _ => Error::bad_file(file, format!("record {record} at byte offset {offset}: {cause}"), MEND),
             })?;
+            // A download that broke off may have been given its full length with zero bytes.
+            if head.iter().chain(&*image).all(|&byte| byte == 0) {
+                let cause = format!("record {record} at byte offset {offset} has zero bytes alone");
+                return Err(Error::bad_file(file, cause, MEND));
+            }
             let label = head[label_bytes - 1];
             if usize::from(label) >= classes {
                 return Err(Error::LabelOutOfRange {
@@ -134,12 +139,26 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_zero_bytes_is_damage_and_a_black_image_is_none() {
+        for (label_bytes, classes) in [(CIFAR10, 10), (CIFAR100, 100)] {
+            let record = label_bytes + PIXELS;
+            let mut file = vec![0; 3 * record];
+            (file[0], file[record - 1]) = (1, 1);
+            file[record + label_bytes - 1] = 5;
+            let message = read(&file, label_bytes, classes).unwrap_err().to_string();
+            let wanted = format!("record 2 at byte offset {} has zero bytes alone", 2 * record);
+            assert!(message.starts_with("some.bin") && message.contains(&wanted), "{message}");
+            assert_eq!(read(&file[..2 * record], label_bytes, classes).unwrap().labels.len(), 2);
+        }
+    }
+
+    #[test]
     fn lengths_are_checked_first() {
         let message = read(&vec![0; 3073 + 5], CIFAR10, 10).unwrap_err().to_string();
         assert!(message.contains("after 1 whole records") && message.contains("offset 3073"), "{message}");
         assert!(read(&[], CIFAR10, 10).unwrap_err().to_string().contains("empty"));
         // A length that lies, as an archive's header can.
-        let message = Records::read(&[0; 4000][..], 3073 * 2, "x", CIFAR10, 10).unwrap_err().to_string();
+        let message = Records::read(&[1; 4000][..], 3073 * 2, "x", CIFAR10, 10).unwrap_err().to_string();
         assert!(message.contains("after 1 whole records"), "{message}");
     }
 

@@ -206,6 +206,9 @@ fn normalisation(
         key::<[f32; 3]>(value, mean, three)?.unwrap_or(usual.0),
         key::<[f32; 3]>(value, std, three)?.unwrap_or(usual.1),
     );
+    if let Some(number) = found.0.iter().find(|m| m.is_finite() && m.abs() > 1.0) {
+        return Err(format!("its {mean} has {number}, of pixels from 0 to 255, and pixels here are 0 to 1"));
+    }
     if found.0.iter().all(|m| m.is_finite()) && found.1.iter().all(|s| s.is_finite() && *s > 0.0) {
         return Ok(found);
     }

@@ -1,5 +1,7 @@
 //! Recipes from and to TOML, and single keys changed by `key=value`: the one place that interprets keys.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize as _;
@@ -7,6 +9,9 @@ use serde::Deserialize as _;
 use super::keys::WITHOUT_EFFECT;
 use super::renamed;
 use crate::{Error, Recipe};
+
+/// The largest file that is read as a recipe, in bytes; a recipe has some kB.
+const LARGEST: u64 = 1 << 20;
 
 impl Recipe {
     /// Reads and validates a recipe; `file_name` is for the messages.
@@ -24,7 +29,7 @@ impl Recipe {
 
     /// Reads the recipe of a run. It may be older than this program: its old names give no warning.
     pub(crate) fn of_run(path: &Path) -> Result<Recipe, Error> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = text_of(path)?;
         Ok(read(&text, &path.display().to_string())?.0)
     }
 
@@ -37,9 +42,10 @@ impl Recipe {
     /// Reads a recipe's file.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, else as of [`Recipe::parse`].
+    /// [`Error::Io`] if it cannot be read, [`Error::Recipe`] if it is no text or larger than a recipe can be,
+    /// else as of [`Recipe::parse`].
     pub fn load(path: &Path) -> Result<Recipe, Error> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = text_of(path)?;
         Recipe::parse(&text, &path.display().to_string())
     }
 
@@ -95,7 +101,12 @@ impl Recipe {
         renamed::update(&mut table);
         let mut changed = Recipe::deserialize(table).map_err(|error| {
             let cause = one_line(error.message());
-            failed(&to_blame(&before, &assignments, &cause), cause)
+            let wrong = to_blame(&before, &assignments, &cause);
+            // TOML does not take such a number for one, and so it became a string.
+            let is_too_large =
+                cause.contains("invalid type: string") && wrong.iter().all(|one| has_too_large(one));
+            let cause = if is_too_large { "the number is too large".to_owned() } else { cause };
+            failed(&wrong, cause)
         })?;
         changed.validate()?;
         if !still_as_published {
@@ -115,6 +126,19 @@ impl Recipe {
             cause: error.to_string(),
         })
     }
+}
+
+/// The text of a recipe's file, which may be a pipe, and so has no size.
+fn text_of(path: &Path) -> Result<String, Error> {
+    let place = path.display().to_string();
+    let no_recipe = |cause: &str| Error::Recipe { place, cause: cause.to_owned() };
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let mut bytes = vec![];
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(no_recipe("it is larger than 1 MiB, and no recipe is"));
+    }
+    String::from_utf8(bytes).map_err(|_| no_recipe("it is no text in UTF-8"))
 }
 
 /// The recipe in `text`, and a phrase for each old name that it uses.
@@ -137,7 +161,12 @@ fn read(text: &str, file_name: &str) -> Result<(Recipe, Vec<String>), Error> {
             (Recipe::deserialize(table).map_err(failed)?, renamed)
         }
     };
-    recipe.validate()?;
+    recipe.validate().map_err(|error| match error {
+        Error::Inconsistent { cause, .. } if !file_name.is_empty() => {
+            Error::Inconsistent { place: file_name.to_owned(), cause }
+        }
+        other => other,
+    })?;
     Ok((recipe, renamed))
 }
 
@@ -159,6 +188,14 @@ fn parse_value(value: &str) -> toml::Value {
         _ => None,
     }
     .unwrap_or_else(|| toml::Value::String(value.to_owned()))
+}
+
+/// Whether the value of an assignment is a number beyond those that TOML has.
+fn has_too_large(assignment: &str) -> bool {
+    let value = assignment.split_once('=').map_or("", |(_, value)| value.trim());
+    // Rust reads "infinity" as well.
+    let has_digits = value.contains(|c: char| c.is_ascii_digit());
+    has_digits && value.parse::<f64>().is_ok_and(|number| number.abs() >= i64::MAX as f64)
 }
 
 /// Carries out `key=value`; returns the key under its name of today.

@@ -11,7 +11,7 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), Error> {
         let check = |holds: bool, cause: &dyn Fn() -> String| match holds {
             true => Ok(()),
-            false => Err(Error::Inconsistent { recipe: self.name.clone(), cause: cause() }),
+            false => Err(Error::Inconsistent { place: format!("recipe '{}'", self.name), cause: cause() }),
         };
         let name_is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         check(!self.name.is_empty() && self.name.chars().all(name_is_plain), &|| {
@@ -96,6 +96,12 @@ impl Recipe {
         }
         for channel in 0..3 {
             let (mean, std) = (data.mean[channel], data.std[channel]);
+            check(!mean.is_finite() || mean.abs() <= 1.0, &|| {
+                format!(
+                    "data.mean of channel {channel} is {mean}, of pixels from 0 to 255; divide data.mean and \
+                     data.std by 255"
+                )
+            })?;
             check(mean.is_finite() && std.is_finite() && std > 0.0, &|| {
                 format!(
                     "data.mean and data.std of channel {channel} are {mean} and {std}; std must be above 0"

@@ -250,7 +250,8 @@ pub(crate) fn noise(contrast: &Contrast, unit: Unit) -> String {
         return "the noise is not known".to_owned();
     };
     let decimals = unit.decimals();
-    let told = format!("± {half:.decimals$}, p = {chance:.3}");
+    // Nowhere does a line end within a number's sign.
+    let told = format!("±\u{a0}{half:.decimals$}, p\u{a0}=\u{a0}{chance:.3}");
     match contrast.seeds_to_decide {
         Some(seeds) => format!("{told}; about {seeds} seeds each would decide"),
         None => told,

@@ -157,8 +157,9 @@ pub(super) fn nearly_the_identity(evidence: &Evidence) -> candle_core::Result<Me
         verdict,
         sentences: vec![
             format!(
-                "On fresh weights, which follows from the bias and is not judged, medians over the units: in {by_shortcut} the shortcut passes {:.4} of the gradient, and the \
-                 residual branch is {} of the sum by energy; in {by_both} it passes {:.4}, and the branch is {}.",
+                "On fresh weights, medians over the units, which follow from the bias and are not judged: in {by_shortcut} the \
+                 shortcut passes {:.4} of the gradient, and the residual branch is {} of the sum by energy; in {by_both} it \
+                 passes {:.4}, and the branch is {}.",
                 near_identity.shortcut,
                 share(near_identity.branch),
                 suppressed.shortcut,
@@ -173,10 +174,11 @@ pub(super) fn nearly_the_identity(evidence: &Evidence) -> candle_core::Result<Me
                 noise(&far, Unit::Points)
             ),
             format!(
-                "Shortcut-only gating counts as nearly as good if the error that it adds is less than {:.0} % of what exclusive \
-                 gating adds to it; it is {} points below that ({}).",
+                "Shortcut-only gating counts as nearly as good if it adds less error than {:.0} % of what exclusive gating \
+                 adds to it; it adds {:.2} points {} ({}).",
                 100.0 * SHARE,
-                signed(room.difference),
+                room.difference.abs(),
+                if room.difference < 0.0 { "too much" } else { "less than the limit" },
                 noise(&room, Unit::Points)
             ),
         ],

@@ -162,6 +162,10 @@ impl LabelList {
         let imagenets =
             || imagenet::classes().map(|(synset, _)| synset.to_owned()).collect::<Arc<[String]>>();
         let are_numbers = rows.iter().all(|row| is_number(&row.label));
+        let odd = if are_numbers { None } else { odd_number(rows, classes) };
+        if let Some(Row { line, label, .. }) = odd {
+            return Err(format!("line {line}: label {label} is no label, and others are numbers from 0"));
+        }
         if are_numbers && !self.ilsvrc_ids {
             if matches!(self.rows, Rows::InOrder(_)) {
                 return Err("it has numbers alone, and not from where they count".to_owned());
@@ -234,6 +238,17 @@ impl LabelList {
 /// The error for a list that has no labels of the images.
 fn unlabelled(list: &str, cause: String) -> Error {
     FileError::Unlabelled { file: list.to_owned(), cause, mend: MEND.to_owned() }.into()
+}
+
+/// Where all labels are numbers and some count classes, the first that does not, such as -1, 2.5 or nan,
+/// unless `classes` has a class of that name. Numbers among names are names as well, such as 12e3 in hex.
+fn odd_number<'a>(rows: &'a [Row], classes: Option<&Arc<[String]>>) -> Option<&'a Row> {
+    let is_odd = |label: &String| !is_number(label) && classes.is_none_or(|classes| !classes.contains(label));
+    let some_count = rows.iter().any(|row| is_number(&row.label));
+    if !some_count || rows.iter().any(|row| row.label.parse::<f64>().is_err()) {
+        return None;
+    }
+    rows.iter().find(|row| is_odd(&row.label))
 }
 
 /// The synsets of labels that are ILSVRC2012's ids.

@@ -111,6 +111,23 @@ fn a_list_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_number_that_is_no_label_is_no_class_among_numbers() {
+    for odd in ["-1", "2.5", "nan", "1e3"] {
+        let message = list("l.txt", &format!("a.jpg 0\nb.jpg {odd}\nc.jpg 1"));
+        let message = message.label(&["a.jpg", "c.jpg"], None).unwrap_err().to_string();
+        let wanted = format!("line 2: label {odd} is no label, and others are numbers from 0");
+        assert!(message.contains(&wanted), "{message}");
+    }
+    // Names of classes may look like numbers.
+    let grades = names(&["2.5", "3"]);
+    let known = list("l.csv", "a.jpg,3\nb.jpg,2.5").label(&["a.jpg", "b.jpg"], Some(&grades)).unwrap();
+    assert_eq!(known.labels, [Ok(1), Ok(0)]);
+    assert_eq!(labels(&list("l.csv", "a.jpg,4.5\nb.jpg,2.5"), &["a.jpg", "b.jpg"]), [1, 0]);
+    let hex = "a.jpg,12\nb.jpg,12e3\nc.jpg,ab";
+    assert_eq!(labels(&list("l.csv", hex), &["a.jpg", "b.jpg", "c.jpg"]), [0, 1, 2]);
+}
+
+#[test]
 fn a_list_is_found_beside_its_images() {
     let folder = tempfile::tempdir().unwrap();
     let at = |path: &str| {

@@ -153,6 +153,7 @@ fn what_is_not_understood_is_named() {
         ("/pretrained_cfg/mean", json!([0.5]), "its mean is [0.5] and should be a list of three numbers"),
         ("/pretrained_cfg/std", json!([0.5, 0.5, 0.0]), "not above 0"),
         ("/pretrained_cfg/mean", json!([0.5, 0.5, 1e300]), "not finite"),
+        ("/pretrained_cfg/mean", json!([123.5, 116.0, 103.0]), "its mean has 123.5, of pixels from 0 to 255"),
     ];
     resnet_testing::table::run(&rows, |(place, change, expected)| {
         let message = parse(&with(timm(), place, change.clone())).err().ok_or("it was understood")?;
