@@ -88,7 +88,7 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
         assert_eq!(row["runs"], 1, "{row}");
         let told = row["deviations"].to_string();
         assert!(
-            told.contains("ten generated shapes, not CIFAR-10") && told.contains("5,120 images seen"),
+            told.contains("ten generated shapes, not CIFAR-10") && told.contains("2,560 images seen"),
             "{told}"
         );
     }

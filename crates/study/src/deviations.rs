@@ -157,10 +157,10 @@ mod tests {
         let expected = [
             "14 layers, not 110",
             "ten generated shapes, not CIFAR-10",
-            "5,120 images seen, not 8,184,143",
+            "2,560 images seen, not 8,184,143",
             "mini-batches of 64, not 128",
             "augmentation.flip is none, not horizontal",
-            "a warm-up over 320 images, not 51,200",
+            "a warm-up over 160 images, not 51,200",
         ];
         assert_eq!(smoke, expected);
         let deep = Recipe::built_in("cifar10-resnet164-v2").unwrap();

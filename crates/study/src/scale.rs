@@ -35,11 +35,11 @@ const DEPTHS: [(usize, usize, usize); 10] = [
 ];
 
 /// Images that a smoke training sees, in batches half as large as the paper's and of 64 images at most.
-const SMOKE_IMAGES: u64 = 5_120;
+const SMOKE_IMAGES: u64 = 2_560;
 /// The same of ImageNet's networks, each step of which costs more than ten times as much as one of CIFAR's.
 const SMOKE_IMAGENET_IMAGES: u64 = 1_280;
-/// The drawn data set of a smoke training.
-const DRAWN: GeneratedSizes = GeneratedSizes { train: 1_280, test: 500 };
+/// The generated data set of a smoke training.
+const GENERATED: GeneratedSizes = GeneratedSizes { train: 1_280, test: 500 };
 /// Epochs of a small training, and of one on images in files.
 const SMALL_EPOCHS: u64 = 8;
 const SMALL_IMAGENET_EPOCHS: u64 = 9;
@@ -151,7 +151,7 @@ fn smoke(recipe: &mut Recipe, has_data: bool) {
     };
     if !has_data {
         recipe.data.set = DataSet::Generated;
-        recipe.data.generated = Some(DRAWN);
+        recipe.data.generated = Some(GENERATED);
         recipe.images = None;
         recipe.augmentation.flip = resnet_record::Flip::None;
         recipe.train.evaluate_test = EvaluateTest::EachEpoch;
@@ -221,11 +221,11 @@ mod tests {
     fn trainings_are_as_long_as_their_scale_says() {
         let steps = |recipe: &Recipe| recipe.train.duration.steps(recipe.epoch_size(None).unwrap());
         assert_eq!(steps(&at(Scale::Small, "cifar10-resnet110-v1", true)), 8 * 391);
-        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", false)), 80);
+        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", false)), 40);
         // An epoch of 50,000 images ends in a smaller batch, so a step is a little less than 64 images.
-        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", true)), 81);
+        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", true)), 41);
         // Half the mini-batch, as many images.
-        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet1001-v2-batch64", false)), 160);
+        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet1001-v2-batch64", false)), 80);
         assert_eq!(steps(&at(Scale::Smoke, "imagenet-resnet152-v2", false)), 20);
         assert_eq!(steps(&at(Scale::Full, "cifar10-resnet110-v1", true)), 64_000);
     }

@@ -137,7 +137,7 @@ pub(crate) fn scale_words(scale: Scale, target: Target) -> &'static str {
             "networks of 18 and 34 layers, trained on 1,280 images, to see that all of it works"
         }
         (Scale::Smoke, _) => {
-            "networks of 14 to 29 layers, trained on some five thousand images, to see that all of it works"
+            "networks of 14 to 29 layers, trained on 2,560 images, to see that all of it works"
         }
     }
 }

@@ -127,6 +127,14 @@ impl Measured {
 /// # Errors
 /// If a network cannot be built or measured.
 pub fn examine(study: &Study) -> Result<Vec<Finding>, Error> {
+    examine_claims(study, &CLAIMS.map(|claim| claim.number))
+}
+
+/// The same of the claims with these numbers alone.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_claims(study: &Study, numbers: &[u8]) -> Result<Vec<Finding>, Error> {
     // The study of the claims trains nothing on ImageNet, but runs of table 5 count where they exist.
     let imagenet =
         Study::new(&Request { targets: vec![Target::Table5], only: vec![], ..study.request.clone() })?;
@@ -135,6 +143,7 @@ pub fn examine(study: &Study) -> Result<Vec<Finding>, Error> {
     let computed = |error: candle_core::Error| Error::Other(format!("a claim cannot be measured: {error}"));
     CLAIMS
         .iter()
+        .filter(|claim| numbers.contains(&claim.number))
         .map(|claim| {
             let measured = match claim.number {
                 1 => shortcuts::worse(&evidence),
