@@ -39,7 +39,7 @@ pub(crate) fn of_run(
     }
 }
 
-/// The folder in which a run found its data; `None` if they were drawn or downloaded.
+/// The folder in which a run found its data; `None` if they were generated or downloaded.
 pub(crate) fn of_record(record: &RunRecord) -> anyhow::Result<Option<PathBuf>> {
     origin_folder(&record.data).map_err(|error| explain(None, error))
 }
