@@ -16,7 +16,7 @@ use crate::Error;
 use crate::error::Recognised;
 use crate::progress::{NoProgress, Progress};
 
-/// The seed of the drawn data set. Not the training's: runs that differ in their seed share their data.
+/// The seed of the generated data set. Not the training's: runs that differ in their seed share their data.
 const DRAWN_WITH: u64 = 0;
 
 /// A data set: images in memory, or images that stay in files.
