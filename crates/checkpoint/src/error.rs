@@ -52,6 +52,17 @@ pub enum Error {
         /// Bytes that it has.
         found: u64,
     },
+    /// The tensors are not those that were written: a disk or a copy damaged them, or another program wrote
+    /// them and left the old checksum in the metadata.
+    #[error("{} is damaged: the checksum of its tensors is {found} and was {expected} when it was written; copy or download it again, or if another program changed the tensors, let it leave out the metadata's {}", path.display(), crate::keys::CHECKSUM)]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The checksum in its metadata.
+        expected: String,
+        /// The checksum of its tensors.
+        found: String,
+    },
     /// Not a header of safetensors, or one that contradicts itself.
     #[error("{} is damaged or not safetensors: {cause}; copy or download it again", path.display())]
     Damaged {

@@ -6,6 +6,9 @@ pub const RECIPE: &str = "recipe";
 pub const METRICS: &str = "metrics";
 /// Metadata key of the state of a training, as JSON; only in a checkpoint to resume from.
 pub const TRAINING_STATE: &str = "training_state";
+/// Metadata key of the checksum of all tensors, CRC-32 in eight hexadecimal digits; written and checked here,
+/// and in no [`Contents`](crate::Contents).
+pub const CHECKSUM: &str = "tensors_crc32";
 /// The prefix of the names of an optimizer's tensors: `optimizer.SLOT.VARIABLE`.
 pub const OPTIMIZER: &str = "optimizer.";
 /// The prefix of the name of an optimizer's velocity; the name of its variable follows.

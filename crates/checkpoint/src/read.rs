@@ -51,6 +51,9 @@ pub fn read_training(path: &Path) -> Result<TrainingCheckpoint, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
     let damaged = |cause| Error::Damaged { path: path.to_owned(), cause };
     let (mut reader, len) = open(path)?;
+    if len == 0 {
+        return Err(Error::Empty { path: path.to_owned() });
+    }
     let mut start = Vec::with_capacity(formats::START);
     reader.by_ref().take(formats::START as u64).read_to_end(&mut start).map_err(failed)?;
     let (metadata, tensors) = match formats::of(&start) {

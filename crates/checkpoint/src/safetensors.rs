@@ -3,7 +3,8 @@
 //! A header is checked before it is used. Its length must fit the file's. The `safetensors` crate checks that
 //! the tensors lie side by side, without gap or overlap, and that each one's shape and type fill its place.
 //! The end of the last one must be the end of the file. Until then only the header is allocated, and
-//! afterwards no more than the file has.
+//! afterwards no more than the file has. The format itself has no checksum; the files written here have one
+//! of all tensors in their metadata, and where it stands it must agree.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -45,7 +46,7 @@ pub(crate) fn parse(
     weights: &Weights,
 ) -> Result<Contents, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
-    let Opened { metadata, layout, mut reader } = open(path, input)?;
+    let Opened { metadata, checksum, layout, mut reader } = open(path, input)?;
     let names = layout.offset_keys();
     let resumes = metadata.contains_key(keys::TRAINING_STATE);
     let (set, taken) = Set::asked(weights, resumes, &names).map_err(|keys| {
@@ -73,6 +74,7 @@ pub(crate) fn parse(
         let values = float.values(&raw);
         contents.tensors.insert(name.to_owned(), Array { shape: info.shape.clone(), values });
     }
+    reader.check(path, checksum)?;
     if contents.tensors.is_empty() && !contents.left_out.is_empty() {
         let LeftOut { name, what } = contents.left_out.swap_remove(0);
         return Err(Error::Dtype { path: path.to_owned(), name, dtype: what });
@@ -147,7 +149,7 @@ pub struct Stored {
 /// for messages.
 pub(crate) fn parse_all(path: &Path, input: (&[u8], impl Read, u64)) -> Result<AllTensors, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
-    let Opened { metadata, layout, mut reader } = open(path, input)?;
+    let Opened { metadata, checksum, layout, mut reader } = open(path, input)?;
     let mut tensors = BTreeMap::new();
     for name in layout.offset_keys() {
         let Some(info) = layout.info(&name) else { continue };
@@ -163,6 +165,7 @@ pub(crate) fn parse_all(path: &Path, input: (&[u8], impl Read, u64)) -> Result<A
         let stored = Stored { dtype: info.dtype.to_string(), shape: info.shape.clone(), values };
         tensors.insert(name, stored);
     }
+    reader.check(path, checksum)?;
     Ok((metadata, tensors))
 }
 
@@ -171,10 +174,45 @@ pub(crate) type AllTensors = (BTreeMap<String, String>, BTreeMap<String, Stored>
 
 /// A file whose header was read and checked.
 struct Opened<R> {
+    /// Without the checksum.
     metadata: BTreeMap<String, String>,
+    /// What [`keys::CHECKSUM`] says, if the file has it.
+    checksum: Option<String>,
     layout: Metadata,
     /// The tensors' bytes.
-    reader: R,
+    reader: Summed<R>,
+}
+
+/// A reader that sums up what is read.
+struct Summed<R> {
+    inner: R,
+    crc: crc32fast::Hasher,
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.crc.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+impl<R> Summed<R> {
+    /// Compares what was read, which is all tensors, with the file's checksum.
+    fn check(self, path: &Path, expected: Option<String>) -> Result<(), Error> {
+        let found = checksum(self.crc);
+        match expected {
+            Some(expected) if expected != found => {
+                Err(Error::Changed { path: path.to_owned(), expected: clip(&expected, 16), found })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A checksum as metadata holds it.
+pub(crate) fn checksum(crc: crc32fast::Hasher) -> String {
+    format!("{:08x}", crc.finalize())
 }
 
 fn open<'a, R: Read>(
@@ -212,7 +250,10 @@ fn open<'a, R: Read>(
     if described < len {
         return Err(damaged(format!("{} bytes follow its last tensor", len - described)));
     }
-    Ok(Opened { metadata: header.metadata.unwrap_or_default(), layout, reader })
+    let mut metadata = header.metadata.unwrap_or_default();
+    let checksum = metadata.remove(keys::CHECKSUM);
+    let reader = Summed { inner: reader, crc: crc32fast::Hasher::new() };
+    Ok(Opened { metadata, checksum, layout, reader })
 }
 
 /// The tensors in the order of their offsets, which are checked.

@@ -1,20 +1,22 @@
 //! Writing safetensors: the same arrays and metadata give the same bytes, and a file is whole or as it was.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::json;
 
 use crate::error::Error;
-use crate::safetensors::LONGEST_HEADER;
+use crate::keys;
+use crate::safetensors::{LONGEST_HEADER, checksum};
 
 /// Writes arrays of f32 and strings to a safetensors file: temporary file in the same folder, fsync, rename.
 ///
 /// `shapes` has the shape of each array by its name; `values` gives the numbers of the one that it is asked
-/// for, in row-major order, so that only one array has to be in memory twice. Returns the length of the file
-/// in bytes.
+/// for, in row-major order, so that only one array has to be in memory twice. It is asked for each array two
+/// times, since a checksum of them all ([`keys::CHECKSUM`]) stands before them in the file. Returns the length
+/// of the file in bytes.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -32,40 +34,61 @@ use crate::safetensors::LONGEST_HEADER;
 /// ```
 ///
 /// # Errors
-/// Those of `values`; [`Error::Write`] for what the system refuses, and if an array has more or fewer numbers
-/// than its shape; [`Error::LongHeader`] if [`read`](crate::read()) would refuse the file. What stood at
-/// `path` is then as it was.
+/// Those of `values`; [`Error::Write`] for what the system refuses, if an array has more or fewer numbers than
+/// its shape, and if its numbers change meanwhile; [`Error::LongHeader`] if [`read`](crate::read()) would
+/// refuse the file. What stood at `path` is then as it was.
 pub fn write<E: From<Error>>(
     path: &Path,
     shapes: &BTreeMap<&str, &[usize]>,
     metadata: &BTreeMap<String, String>,
     mut values: impl FnMut(&str) -> Result<Vec<f32>, E>,
 ) -> Result<u64, E> {
-    let refused = |cause| Error::Write { path: path.to_owned(), cause };
-    let header = header(shapes, metadata).map_err(|error| refused(error.into()))?;
+    let refused = |failed| match failed {
+        Failed::Io(cause) => Error::Write { path: path.to_owned(), cause }.into(),
+        Failed::Values(error) => error,
+    };
+    let (sum, _) = write_tensors(&mut io::sink(), shapes, &mut values).map_err(refused)?;
+    let mut metadata = metadata.clone();
+    metadata.insert(keys::CHECKSUM.to_owned(), sum.clone());
+    let header = header(shapes, &metadata).map_err(|error| refused(Failed::Io(error.into())))?;
     let bytes = header.len() as u64 - 8;
     if bytes > LONGEST_HEADER {
         return Err(Error::LongHeader { path: path.to_owned(), bytes, most: LONGEST_HEADER }.into());
     }
-    let written: Result<u64, Failed<E>> = resnet_files::write_whole(path, |out| {
+    let written = resnet_files::write_whole(path, |out| {
         out.write_all(&header)?;
-        let mut length = header.len() as u64;
-        for (name, shape) in shapes {
-            let values = values(name).map_err(Failed::Values)?;
-            if values.len() != shape.iter().product::<usize>() {
-                let told = format!("{name} has {} numbers, and its shape is {shape:?}", values.len());
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, told).into());
-            }
-            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            out.write_all(&bytes)?;
-            length += bytes.len() as u64;
+        let (again, length) = write_tensors(out, shapes, &mut values)?;
+        if again != sum {
+            return Err(invalid("the numbers changed while they were written".to_owned()));
         }
-        Ok(length)
+        Ok(header.len() as u64 + length)
     });
-    written.map_err(|failed| match failed {
-        Failed::Io(cause) => refused(cause).into(),
-        Failed::Values(error) => error,
-    })
+    written.map_err(refused)
+}
+
+/// Writes the arrays' numbers one after another; gives their checksum and how many bytes they are.
+fn write_tensors<E>(
+    out: &mut dyn Write,
+    shapes: &BTreeMap<&str, &[usize]>,
+    mut values: impl FnMut(&str) -> Result<Vec<f32>, E>,
+) -> Result<(String, u64), Failed<E>> {
+    let mut crc = crc32fast::Hasher::new();
+    let mut length = 0;
+    for (name, shape) in shapes {
+        let values = values(name).map_err(Failed::Values)?;
+        if values.len() != shape.iter().product::<usize>() {
+            return Err(invalid(format!("{name} has {} numbers, and its shape is {shape:?}", values.len())));
+        }
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        crc.update(&bytes);
+        out.write_all(&bytes)?;
+        length += bytes.len() as u64;
+    }
+    Ok((checksum(crc), length))
+}
+
+fn invalid<E>(told: String) -> Failed<E> {
+    Failed::Io(io::Error::new(io::ErrorKind::InvalidInput, told))
 }
 
 /// Why nothing is written.

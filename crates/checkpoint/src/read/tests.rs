@@ -246,6 +246,52 @@ fn what_could_not_be_read_again_is_not_written() {
     assert!(!file.exists());
 }
 
+#[test]
+fn tensors_that_changed_after_they_were_written_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.safetensors");
+    let shapes = BTreeMap::from([("a", &[3][..]), ("optimizer.momentum.a", &[3])]);
+    let metadata = [("training_state", "{}"), (keys::CHECKSUM, "of an older file")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    crate::write::<Error>(&file, &shapes, &metadata.into(), |_| Ok(vec![1.0, 2.0, 3.0])).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let contents = read(&file, &Weights::Usual).unwrap();
+    assert_eq!(contents.metadata.keys().collect::<Vec<_>>(), ["training_state"]);
+    assert_eq!(read_training(&file).unwrap().metadata, contents.metadata);
+
+    // A bit of a weight, one of the optimizer's, and an end that the disk lost.
+    let bit = |from_end: usize| {
+        let mut bytes = whole.clone();
+        let at = bytes.len() - from_end;
+        bytes[at] ^= 1;
+        bytes
+    };
+    let mut zeroed = whole.clone();
+    let kept = zeroed.len() - 5;
+    zeroed[kept..].fill(0);
+    for changed in [bit(24), bit(1), zeroed] {
+        std::fs::write(&file, changed).unwrap();
+        for error in [read(&file, &Weights::Usual).unwrap_err(), read_training(&file).unwrap_err()] {
+            assert!(matches!(error, Error::Changed { .. }), "{error}");
+            assert!(error.to_string().contains("net.safetensors is damaged: the checksum"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn numbers_that_change_while_they_are_written_are_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.safetensors");
+    let shapes = BTreeMap::from([("a", &[1][..])]);
+    let mut asked = 0.0;
+    let written = crate::write::<Error>(&file, &shapes, &BTreeMap::new(), |_| {
+        asked += 1.0;
+        Ok(vec![asked])
+    });
+    assert!(written.unwrap_err().to_string().contains("changed while they were written"));
+    assert!(!file.exists());
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
