@@ -114,7 +114,7 @@ pub use options::{Anomalies, Options, Outcome, Purpose};
 pub use processes::{AllReduce, Alone, Begun};
 pub use resnet_record as record;
 pub use resnet_record::Split;
-pub use schedule::{Course, Schedule};
+pub use schedule::{LearningRates, Schedule};
 pub use session::{resumes_from, steps_done};
 pub use snapshot::Snapshot;
 pub use step::clip::Clip;

@@ -41,6 +41,6 @@ pub use models::show_models;
 pub use preamble::preamble;
 pub use reproduce::{Reproduced, Setup, Work, reproduce};
 pub use runs::{follow, list_runs};
-pub use schedule::{course, show_schedule};
+pub use schedule::{learning_rates, show_schedule};
 pub use scores::show_scores;
 pub use summary::show_summary;

@@ -6,7 +6,7 @@ use resnet_record::{LastBatch, Recipe};
 use resnet_terminal::numbers::{count, counted, few_digits};
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::{plot, text};
-use resnet_train::Course;
+use resnet_train::LearningRates;
 
 /// The most steps whose rates are computed; they take 160 MB.
 const MOST_STEPS: u64 = 20_000_000;
@@ -15,7 +15,7 @@ const MOST_STEPS: u64 = 20_000_000;
 ///
 /// # Errors
 /// If there are none to train on, or more steps than can be drawn.
-pub fn course(recipe: &Recipe, images: u64) -> anyhow::Result<Course> {
+pub fn learning_rates(recipe: &Recipe, images: u64) -> anyhow::Result<LearningRates> {
     let steps = recipe.epoch_size(Some(images)).map_or(0, |epoch| recipe.train.duration.steps(epoch));
     if steps > MOST_STEPS {
         bail!(
@@ -25,11 +25,11 @@ pub fn course(recipe: &Recipe, images: u64) -> anyhow::Result<Course> {
             count(MOST_STEPS)
         );
     }
-    let course = Course::of(recipe, Some(images)).ok_or_else(|| anyhow!(no_steps(recipe, images)))?;
-    if let Some(warning) = &course.warning {
+    let planned = LearningRates::of(recipe, Some(images)).ok_or_else(|| anyhow!(no_steps(recipe, images)))?;
+    if let Some(warning) = &planned.warning {
         tracing::warn!("{warning}");
     }
-    Ok(course)
+    Ok(planned)
 }
 
 /// Why an epoch of `recipe` has no step.
@@ -52,22 +52,22 @@ fn no_steps(recipe: &Recipe, images: u64) -> String {
 ///
 /// # Errors
 /// If standard output cannot be written to.
-pub fn show_schedule(recipe: &Recipe, course: &Course, format: Format) -> anyhow::Result<()> {
+pub fn show_schedule(recipe: &Recipe, planned: &LearningRates, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
-        return output::json(course);
+        return output::json(planned);
     }
-    let epochs = course.steps as f64 / course.steps_per_epoch as f64;
+    let epochs = planned.steps as f64 / planned.steps_per_epoch as f64;
     let rate = |rate: Option<&f64>| few_digits(rate.copied().unwrap_or_default());
-    let ((peak, highest), first, last) = (course.highest(), course.rates.first(), course.rates.last());
+    let ((peak, highest), first, last) = (planned.highest(), planned.rates.first(), planned.rates.last());
     output::labelled("recipe", &format!("{}: {}", recipe.name, printable(&recipe.about)))?;
     output::labelled(
         "training",
         &format!(
             "{} of {} images in {}, schedule {}",
-            counted(course.steps, "step"),
-            course.batch_size,
+            counted(planned.steps, "step"),
+            planned.batch_size,
             counted(epochs.ceil() as u64, "epoch"),
-            course.kind
+            planned.kind
         ),
     )?;
     output::labelled(
@@ -79,5 +79,5 @@ pub fn show_schedule(recipe: &Recipe, course: &Course, format: Format) -> anyhow
             rate(last)
         ),
     )?;
-    output::line(&format!("\n{}", plot::rate(&course.rates, epochs, text::out()).join("\n")))
+    output::line(&format!("\n{}", plot::rate(&planned.rates, epochs, text::out()).join("\n")))
 }

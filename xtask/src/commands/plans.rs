@@ -17,13 +17,12 @@ pub(crate) fn recipes(args: &RecipesArgs) -> anyhow::Result<()> {
 pub(crate) fn schedule(args: &ScheduleArgs) -> anyhow::Result<()> {
     train::set_once(&args.set, args.epochs.map(|_| ("--epochs", "train.duration")))?;
     let recipe = recipes::changed(&args.recipe, &args.set, args.epochs)?;
-    let course = resnet_views::course(&recipe, args.images.get())?;
+    let rates = resnet_views::learning_rates(&recipe, args.images.get())?;
     if let Some(file) = &args.svg {
-        let svg =
-            resnet_report::schedule_svg(&course.recipe, course.kind, &course.rates, course.steps_per_epoch);
+        let svg = resnet_report::schedule_svg(&rates.recipe, rates.kind, &rates.rates, rates.steps_per_epoch);
         resnet_report::write_chart(file, &svg)?;
     }
-    resnet_views::show_schedule(&recipe, &course, args.format.get())
+    resnet_views::show_schedule(&recipe, &rates, args.format.get())
 }
 
 pub(crate) fn runs(args: &RunsArgs) -> anyhow::Result<()> {

@@ -3,15 +3,15 @@
 //! | file | job |
 //! |---|---|
 //! | `curve` | what the rate does after the warm-up |
-//! | `course` | the rates of a whole training |
+//! | `learning_rates` | the rates of a whole training |
 
-mod course;
 mod curve;
+mod learning_rates;
 
 use resnet_record::{EpochSize, ScheduleRecipe, WarmupFrom, WarmupKind, WarmupRecipe};
 
-pub use self::course::Course;
 use self::curve::Curve;
+pub use self::learning_rates::LearningRates;
 
 /// A schedule whose durations have become optimizer steps; they count from 0.
 ///

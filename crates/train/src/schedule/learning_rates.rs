@@ -7,7 +7,7 @@ use crate::Schedule;
 
 /// The rate of every step of a recipe's training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Course {
+pub struct LearningRates {
     /// The recipe's name.
     pub recipe: String,
     /// The schedule's kind.
@@ -27,20 +27,20 @@ pub struct Course {
     pub warning: Option<String>,
 }
 
-impl Course {
-    /// The recipe's course on its own data set, or on `images` training images in files; `None` if that
+impl LearningRates {
+    /// The recipe's rates on its own data set, or on `images` training images in files; `None` if that
     /// number is needed and not given.
     ///
     /// ```
     /// let recipe = resnet_record::Recipe::built_in("cifar10-resnet110-v2").expect("a built-in recipe");
-    /// let course = resnet_train::Course::of(&recipe, None).expect("the images of CIFAR-10 are counted");
-    /// assert_eq!((course.steps, course.steps_per_epoch, course.highest()), (64_000, 391, (400, 0.1)));
+    /// let rates = resnet_train::LearningRates::of(&recipe, None).expect("the images of CIFAR-10 are counted");
+    /// assert_eq!((rates.steps, rates.steps_per_epoch, rates.highest()), (64_000, 391, (400, 0.1)));
     /// ```
-    pub fn of(recipe: &Recipe, images: Option<u64>) -> Option<Course> {
+    pub fn of(recipe: &Recipe, images: Option<u64>) -> Option<LearningRates> {
         let epoch = recipe.epoch_size(images)?;
         let steps = recipe.train.duration.steps(epoch);
         let schedule = Schedule::new(&recipe.schedule, steps, epoch);
-        Some(Course {
+        Some(LearningRates {
             recipe: recipe.name.clone(),
             kind: recipe.schedule.kind(),
             steps,
