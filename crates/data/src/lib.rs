@@ -71,7 +71,7 @@ mod split;
 mod split_role;
 mod verify;
 
-pub use convert::{Resizing, Target, convert};
+pub use convert::{CopyFormat, Resizing, convert};
 pub use data_loader::{DataLoader, Epoch};
 pub use dataset::{DataKind, Dataset, HeldOut};
 pub use error::{Error, NotLeftOut};

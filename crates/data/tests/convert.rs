@@ -8,7 +8,7 @@ use std::path::Path;
 use images::{folders, png};
 use resnet_data::sources::{Broken, FileSet, IndexCache, Layout, OpenFiles, open_files};
 use resnet_data::{
-    Error, Resizing, SplitRole, Target, Triple, broken_samples, contact_sheet, convert, decode_image,
+    CopyFormat, Error, Resizing, SplitRole, Triple, broken_samples, contact_sheet, convert, decode_image,
     inspect, read_skip_list, verify, write_contact_sheet,
 };
 use resnet_vision::Interpolation;
@@ -122,7 +122,7 @@ fn broken_samples_are_listed_and_can_be_skipped() {
     assert_eq!((set.train.index().faults().len(), set.train.index().skipped()), (0, 1));
     // Neither a sheet nor a copy needs what is skipped.
     let copy = here.path().join("copy");
-    assert_eq!(convert(&set, Target::Shards { max_bytes: 1 << 20 }, &copy, |_| ()).unwrap(), 6);
+    assert_eq!(convert(&set, CopyFormat::Shards { max_bytes: 1 << 20 }, &copy, |_| ()).unwrap(), 6);
     assert_eq!(contents(&open(&copy)).len(), 6);
     assert_eq!(contact_sheet(&*set.train, 0).unwrap().pixels[3 * (5 * 128)], 255, "a sixth image is shown");
     // A place in a shard is told otherwise than a list names it.
@@ -142,15 +142,18 @@ fn folders_and_shards_hold_the_same_bytes() {
     let set = open(&data);
     let (shards, back) = (here.path().join("shards"), here.path().join("back"));
     let mut told = 0;
-    assert_eq!(convert(&set, Target::Shards { max_bytes: 1 << 20 }, &shards, |done| told = done).unwrap(), 7);
+    assert_eq!(
+        convert(&set, CopyFormat::Shards { max_bytes: 1 << 20 }, &shards, |done| told = done).unwrap(),
+        7
+    );
     assert_eq!(told, 7);
     let sharded = open(&shards);
     assert_eq!((sharded.layout, &sharded.classes), (Layout::Shards, &set.classes));
     assert!(contents(&sharded) == contents(&set));
-    convert(&sharded, Target::Folders, &back, |_| ()).unwrap();
+    convert(&sharded, CopyFormat::Folders, &back, |_| ()).unwrap();
     assert!(contents(&open(&back)) == contents(&set));
     // A shard for each image, if it may hold no more than a byte.
-    convert(&set, Target::Shards { max_bytes: 1 }, &here.path().join("many"), |_| ()).unwrap();
+    convert(&set, CopyFormat::Shards { max_bytes: 1 }, &here.path().join("many"), |_| ()).unwrap();
     assert!(here.path().join("many/train-00005.tar").exists());
 }
 
@@ -162,15 +165,15 @@ fn packed_files_hold_resized_pixels() {
     let resizing =
         Resizing { side: 10, interpolation: Interpolation::Bilinear, orientation: Orientation::Apply };
     let packed = here.path().join("packed");
-    let target = Target::Packed { max_bytes: 1 << 20, resizing };
-    convert(&open(&here.path().join("data")), target, &packed, |_| ()).unwrap();
+    let format = CopyFormat::Packed { max_bytes: 1 << 20, resizing };
+    convert(&open(&here.path().join("data")), format, &packed, |_| ()).unwrap();
     let set = open(&packed);
     assert_eq!(set.layout, Layout::Packed);
     let [split] = &inspect(&set)[..] else { panic!("one split") };
     let sizes = [split.width, split.height].map(|size| size.unwrap().high);
     assert_eq!(sizes, [20, 10]);
     // Others read PNG files of the same pixels.
-    convert(&set, Target::Folders, &here.path().join("back"), |_| ()).unwrap();
+    convert(&set, CopyFormat::Folders, &here.path().join("back"), |_| ()).unwrap();
     assert!(here.path().join("back/train/a/00000000.png").exists());
 }
 
@@ -182,9 +185,9 @@ fn a_broken_sample_leaves_no_copy() {
     let out = here.path().join("out");
     folders(&data.join("val"), &["dog"], 2);
     fs::write(data.join("val/dog/0.png"), "").unwrap();
-    let refused = convert(&open(&data), Target::Folders, &out, |_| ()).unwrap_err().to_string();
+    let refused = convert(&open(&data), CopyFormat::Folders, &out, |_| ()).unwrap_err().to_string();
     assert!(refused.contains("0.png") && refused.contains("mend or remove it first"), "{refused}");
     assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1);
     fs::create_dir(&out).unwrap();
-    assert!(matches!(convert(&open(&data), Target::Folders, &out, |_| ()), Err(Error::Exists { .. })));
+    assert!(matches!(convert(&open(&data), CopyFormat::Folders, &out, |_| ()), Err(Error::Exists { .. })));
 }

@@ -27,7 +27,7 @@ use crate::sources::{Broken, FileSet, Layout, open_image};
 
 /// The form of the copy.
 #[derive(Clone, Copy, Debug)]
-pub enum Target {
+pub enum CopyFormat {
     /// A folder per class: `train/CLASS/00000000.jpg`. Encoded images are copied as they are.
     Folders,
     /// Tar shards in WebDataset's convention, `train-00000.tar` and so on. Encoded images are copied as they
@@ -56,16 +56,16 @@ pub enum Target {
 ///
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
-/// use resnet_data::{Target, convert};
+/// use resnet_data::{CopyFormat, convert};
 ///
 /// let set = open_files("/data/imagenet", &OpenFiles::default())?;
-/// let target = Target::Shards { max_bytes: 256 << 20 };
-/// convert(&set, target, "/data/imagenet-shards".as_ref(), |done| eprintln!("{done} images"))?;
+/// let format = CopyFormat::Shards { max_bytes: 256 << 20 };
+/// convert(&set, format, "/data/imagenet-shards".as_ref(), |done| eprintln!("{done} images"))?;
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
 pub fn convert(
     set: &FileSet,
-    target: Target,
+    format: CopyFormat,
     out: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, Error> {
@@ -73,20 +73,22 @@ pub fn convert(
         io::ErrorKind::AlreadyExists => Error::Exists { path: out.to_owned() },
         _ => Error::write("create", out, cause),
     })?;
-    let mut writer: Box<dyn Writer> = match target {
-        Target::Folders => Box::new(Folders::new(folder.path(), &set.classes)),
-        Target::Shards { max_bytes } => Box::new(Shards::new(folder.path(), max_bytes)),
-        Target::Packed { max_bytes, resizing } => Box::new(Packed::new(folder.path(), max_bytes, resizing)),
+    let mut writer: Box<dyn Writer> = match format {
+        CopyFormat::Folders => Box::new(Folders::new(folder.path(), &set.classes)),
+        CopyFormat::Shards { max_bytes } => Box::new(Shards::new(folder.path(), max_bytes)),
+        CopyFormat::Packed { max_bytes, resizing } => {
+            Box::new(Packed::new(folder.path(), max_bytes, resizing))
+        }
     };
     writer::write_classes(folder.path(), &set.classes)?;
-    let written = write(set, target, &mut *writer, &mut progress)?;
+    let written = write(set, format, &mut *writer, &mut progress)?;
     folder.finish().map_err(|cause| Error::write("create", out, cause))?;
     Ok(written)
 }
 
 fn write(
     set: &FileSet,
-    target: Target,
+    format: CopyFormat,
     writer: &mut dyn Writer,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
@@ -102,7 +104,7 @@ fn write(
             for (record, read) in records.filter(|(record, _)| !index.is_skipped(*record)) {
                 let mut bytes = read.map_err(|broken| refused(&broken))?;
                 let (name, place) = (index.name_in_split(record), index.place(record));
-                if index.layout() == Layout::Packed && !matches!(target, Target::Packed { .. }) {
+                if index.layout() == Layout::Packed && !matches!(format, CopyFormat::Packed { .. }) {
                     // Only this crate reads packed pixels.
                     bytes = image::encode_png(&open_image(&bytes, &place)?.decode()?)?;
                 }

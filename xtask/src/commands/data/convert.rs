@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use resnet_data::names::shown;
 use resnet_data::sources::tell_oddities;
-use resnet_data::{Error, Resizing, Target};
+use resnet_data::{CopyFormat, Error, Resizing};
 use resnet_terminal::numbers;
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::progress::{Meter, Show, Unit};
@@ -14,14 +14,14 @@ use crate::args::{ConvertArgs, ConvertTo, InterpolationArg, OrientationArg};
 use crate::failure::Ended;
 
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
-    let target = target(args)?;
+    let format = copy_format(args)?;
     if args.out.symlink_metadata().is_ok() {
         return Err(Error::Exists { path: args.out.clone() }.into());
     }
     let set = super::open(&args.dir, &args.classes, &args.labels)?;
     tell_oddities(set.splits().map(|(_, source)| source.index()));
     let mut meter = Meter::new(Unit::Images, 0, set.samples(), Show::IfSlow);
-    let images = resnet_data::convert(&set, target, &args.out, |done| meter.update(done, str::to_owned))?;
+    let images = resnet_data::convert(&set, format, &args.out, |done| meter.update(done, str::to_owned))?;
     drop(meter);
     if args.format.get() == Format::Json {
         return output::json(&json!({ "images": images, "folder": shown(&args.out) }));
@@ -29,7 +29,7 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     output::line(&format!("{} images in {}", numbers::count(images), args.out.display()))
 }
 
-fn target(args: &ConvertArgs) -> anyhow::Result<Target> {
+fn copy_format(args: &ConvertArgs) -> anyhow::Result<CopyFormat> {
     let has_view = args.interpolation.is_some() || args.orientation.is_some();
     let max_bytes = args.shard_megabytes.map_or(256, NonZeroU64::get).saturating_mul(1_000_000);
     match (args.to, args.side) {
@@ -37,7 +37,7 @@ fn target(args: &ConvertArgs) -> anyhow::Result<Target> {
             let interpolation = args.interpolation.unwrap_or(InterpolationArg::Bilinear).into();
             let orientation = args.orientation.unwrap_or(OrientationArg::Apply).into();
             let resizing = Resizing { side: side as usize, interpolation, orientation };
-            Ok(Target::Packed { max_bytes, resizing })
+            Ok(CopyFormat::Packed { max_bytes, resizing })
         }
         (ConvertTo::Packed, None) => Ended::usage(
             "--to packed needs --side N, the new length of the shorter side in pixels, such as 256",
@@ -45,8 +45,8 @@ fn target(args: &ConvertArgs) -> anyhow::Result<Target> {
         (ConvertTo::Folders, _) if args.shard_megabytes.is_some() => Ended::usage(
             "--shard-megabytes applies to the files of --to shards and --to packed; leave it out",
         ),
-        (ConvertTo::Folders, None) if !has_view => Ok(Target::Folders),
-        (ConvertTo::Shards, None) if !has_view => Ok(Target::Shards { max_bytes }),
+        (ConvertTo::Folders, None) if !has_view => Ok(CopyFormat::Folders),
+        (ConvertTo::Shards, None) if !has_view => Ok(CopyFormat::Shards { max_bytes }),
         _ => Ended::usage(
             "--side, --interpolation and --orientation apply to decoded images, which only --to packed writes; \
              leave them out",
