@@ -23,7 +23,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
     ),
     ("resnet-vision", &["resnet-kernels"], &["resnet-testing"]),
     ("resnet-hub", &["resnet-files", "resnet-words"], &[]),
-    ("resnet-formats", &["resnet-vision", "resnet-pickle", "resnet-words"], &[]),
+    ("resnet-formats", &["resnet-files", "resnet-vision", "resnet-pickle", "resnet-words"], &[]),
     ("resnet-sampling", &["resnet-vision"], &[]),
     (
         "resnet-data",

@@ -1,7 +1,6 @@
 //! Images in files of their own: read whole, bounded, and decoded.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::Path;
 
 use resnet_vision::{Image, image};
@@ -42,16 +41,9 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
 pub(crate) fn read_bounded(path: &Path, limit: u64, mend: &str) -> Result<Vec<u8>, Error> {
     let metadata = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?;
     let bad = |cause: String| Err(Error::bad_file(names::shown(path), cause, mend));
-    let too_large = || bad(format!("it has more than {} MiB", limit >> 20));
     if !metadata.is_file() {
         return bad("it is not a file".to_owned());
     }
-    if metadata.len() > limit {
-        return too_large();
-    }
-    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
-    // It may have grown.
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|cause| Error::io("read", path, cause))?;
-    if bytes.len() as u64 > limit { too_large() } else { Ok(bytes) }
+    let read = resnet_files::read_at_most(path, limit).map_err(|cause| Error::io("read", path, cause))?;
+    read.map_or_else(|| bad(format!("it has more than {} MiB", limit >> 20)), Ok)
 }

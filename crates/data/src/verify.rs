@@ -1,8 +1,6 @@
 //! `verify`: which samples of a data set in files are broken, as a list that can be skipped later.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -120,13 +118,10 @@ impl Verified {
 /// If the file cannot be read or has more than 256 MiB.
 pub fn read_skip_list(file: &Path) -> Result<Vec<String>, Error> {
     let io = |cause| Error::io("read the skip list", file, cause);
-    let mut list = Vec::new();
-    // A device has no length and may never end.
-    File::open(file).map_err(io)?.take(MAX_LIST_BYTES + 1).read_to_end(&mut list).map_err(io)?;
-    if list.len() as u64 > MAX_LIST_BYTES {
+    let Some(list) = resnet_files::read_at_most(file, MAX_LIST_BYTES).map_err(io)? else {
         let cause = format!("it has more than {} MiB, too many for a list of samples", MAX_LIST_BYTES >> 20);
         return Err(Error::bad_file(names::shown(file), cause, "give a file with one name per line"));
-    }
+    };
     // Windows' editors begin a file with a byte order mark.
     let list = list.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&list);
     let lines = list.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));

@@ -1,7 +1,8 @@
-//! Files that a crash cannot tear: written whole, or left as they were.
+//! Files that a crash cannot tear: written whole, or left as they were; and files of others, read only as far
+//! as is sensible.
 //!
 //! Checkpoints, records of runs, the hub's cache, indexes of data sets and heat maps are all written this
-//! way. This crate lies below all crates that write them, and knows no file format.
+//! way. This crate lies below all crates that read or write files, and knows no file format.
 //!
 //! ```
 //! use std::io::Write as _;
@@ -19,8 +20,10 @@
 //! |---|---|
 //! | `lib.rs` | [`write_whole`], [`may_replace`], [`link_or_copy`] |
 //! | `folder.rs` | [`NewFolder`] |
+//! | `bounded.rs` | [`read_at_most`] |
 //! | `cache.rs` | [`user_cache`], [`write_cached`] |
 
+mod bounded;
 mod cache;
 mod folder;
 
@@ -30,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
 
+pub use bounded::read_at_most;
 pub use cache::{user_cache, write_cached};
 pub use folder::NewFolder;
 

@@ -1,7 +1,5 @@
 //! The names of classes in the order of their labels: one name per line, or a class map in JSON.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -11,11 +9,11 @@ use crate::Error;
 /// The largest list that is read.
 const MAX_BYTES: u64 = 1 << 24;
 
-/// The names in a file of `bytes` bytes: a class map in JSON, or one name per line.
+/// The names in a file: a class map in JSON, or one name per line.
 ///
 /// # Errors
-/// If the file cannot be read or is no such list.
-pub fn read(file: &Path, bytes: u64) -> Result<Vec<String>, Error> {
+/// If the file cannot be read, is no such list or has more than 16 MiB.
+pub fn read(file: &Path) -> Result<Vec<String>, Error> {
     let bad = |cause: String| {
         Error::bad_file(
             file.display().to_string(),
@@ -23,16 +21,10 @@ pub fn read(file: &Path, bytes: u64) -> Result<Vec<String>, Error> {
             "it should name one class per line, or be a list in JSON",
         )
     };
-    if bytes > MAX_BYTES {
-        return Err(bad(format!("its {bytes} bytes are too many for a list of classes")));
-    }
-    let io = |cause| Error::io("read", file, cause);
-    let mut text = Vec::new();
-    // A device has no length and may never end.
-    File::open(file).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(io)?;
-    if text.len() as u64 > MAX_BYTES {
+    let read = resnet_files::read_at_most(file, MAX_BYTES);
+    let Some(text) = read.map_err(|cause| Error::io("read", file, cause))? else {
         return Err(bad(format!("it has more than {} MiB, too many for a list of classes", MAX_BYTES >> 20)));
-    }
+    };
     let text = String::from_utf8(text).map_err(|_| bad("it is not text in UTF-8".to_owned()))?;
     let text = text.trim_start_matches('\u{feff}');
     let is_json =
@@ -172,7 +164,7 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_device_without_an_end_is_not_read_for_ever() {
-        let message = read(Path::new("/dev/zero"), 0).unwrap_err().to_string();
+        let message = read(Path::new("/dev/zero")).unwrap_err().to_string();
         assert!(message.contains("/dev/zero") && message.contains("more than 16 MiB"), "{message}");
     }
 

@@ -1,6 +1,6 @@
 //! The text of a list of labels: a file, or the ground truth inside ImageNet's development kit.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -31,21 +31,17 @@ const MAX_KIT_BYTES: u64 = 1 << 28;
 pub fn text_of(path: &Path) -> Result<(String, String), Error> {
     let io = |cause| Error::io("read", path, cause);
     let bad = |cause: String| Error::bad_file(path.display().to_string(), cause, MEND);
-    let bytes = fs::metadata(path).map_err(|cause| Error::io("open", path, cause))?.len();
-    if bytes > MAX_LIST_BYTES {
-        return Err(bad(format!("its {bytes} bytes are too many for a list of labels")));
-    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
     let (text, name) = match name.to_ascii_lowercase() {
         kit if kit.ends_with(".tar.gz") || kit.ends_with(".tgz") => {
-            let unpacked = GzDecoder::new(BufReader::new(file));
+            let unpacked = GzDecoder::new(BufReader::new(File::open(path).map_err(io)?));
             (in_kit(unpacked).map_err(bad)?, GROUND_TRUTH.to_owned())
         }
         _ => {
-            let mut text = Vec::new();
-            file.take(MAX_LIST_BYTES).read_to_end(&mut text).map_err(io)?;
-            (text, name)
+            let text = resnet_files::read_at_most(path, MAX_LIST_BYTES).map_err(io)?;
+            let most = MAX_LIST_BYTES >> 20;
+            let large = || bad(format!("it has more than {most} MiB, too many for a list of labels"));
+            (text.ok_or_else(large)?, name)
         }
     };
     match text.get(..2) {

@@ -60,7 +60,7 @@ impl ClassList {
         };
         let stamp = cache::stamp(root, &text_of(path.as_os_str()));
         let stamp = stamp.map_err(|cause| Error::io("open", file, cause))?;
-        let names = class_list::read(file, stamp.bytes)?.into();
+        let names = class_list::read(file)?.into();
         Ok(Self { names, file: file.to_owned(), stamp, origin })
     }
 
@@ -79,8 +79,7 @@ impl ClassList {
 /// # Errors
 /// If the file cannot be read or is no such list.
 pub fn read_class_names(file: &Path) -> Result<Vec<String>, Error> {
-    let there = std::fs::metadata(file).map_err(|cause| Error::io("open", file, cause))?;
-    Ok(class_list::read(file, there.len())?)
+    Ok(class_list::read(file)?)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 mod timm;
 mod transformers;
 
-use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -139,14 +138,10 @@ impl Unusable {
 
 fn read(path: &Path) -> Result<String, Error> {
     let failed = |cause| resnet_checkpoint::Error::Read { path: path.to_owned(), cause };
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(LONGEST + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LONGEST {
-        let cause = format!("it is longer than {LONGEST} bytes");
-        return Err(Error::Config { path: path.to_owned(), cause });
-    }
-    Ok(text)
+    let unusable = |cause| Error::Config { path: path.to_owned(), cause };
+    let bytes = resnet_files::read_at_most(path, LONGEST).map_err(failed)?;
+    let bytes = bytes.ok_or_else(|| unusable(format!("it is longer than {LONGEST} bytes")))?;
+    String::from_utf8(bytes).map_err(|_| unusable("it is no text in UTF-8".to_owned()))
 }
 
 /// Writes the `text` of a config whole or not at all.

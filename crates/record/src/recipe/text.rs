@@ -1,7 +1,5 @@
 //! Recipes from and to TOML, and single keys changed by `key=value`: the one place that interprets keys.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize as _;
@@ -132,12 +130,9 @@ impl Recipe {
 fn text_of(path: &Path) -> Result<String, Error> {
     let place = path.display().to_string();
     let no_recipe = |cause: &str| Error::Recipe { place, cause: cause.to_owned() };
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    let mut bytes = vec![];
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    if bytes.len() as u64 > LARGEST {
+    let Some(bytes) = resnet_files::read_at_most(path, LARGEST).map_err(Error::io("read", path))? else {
         return Err(no_recipe("it is larger than 1 MiB, and no recipe is"));
-    }
+    };
     String::from_utf8(bytes).map_err(|_| no_recipe("it is no text in UTF-8"))
 }
 
