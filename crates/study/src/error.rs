@@ -32,6 +32,9 @@ pub enum Error {
         /// Where the images lie.
         origin: String,
     },
+    /// The images of no training that is left can be opened; a line for each data set.
+    #[error("{0}")]
+    NoImages(String),
     /// A run's folder cannot be read or written.
     #[error(transparent)]
     Record(#[from] resnet_record::Error),

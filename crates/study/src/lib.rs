@@ -2,8 +2,8 @@
 //! the published numbers beside the measured ones.
 //!
 //! A [`Grid`] is a table or figure as data. A [`Study`] says which trainings it takes at a [`Scale`], which
-//! of them are there already and how long the others need; [`train`] does one; [`Results`] are what came out,
-//! with their statistics; [`write_pages`] draws them.
+//! of them are there already and how long the others need; [`Trainings`] does those; [`Results`] are what came
+//! out, with their statistics; [`write_pages`] draws them.
 //!
 //! It parses no command line and prints nothing.
 //!
@@ -15,7 +15,7 @@
 //! | `coding` | whether images have been through JPEG |
 //! | `find` | runs in folders, recognised by their recipe and seed |
 //! | `study` | the trainings, their folders and states, and the time that they take |
-//! | `training` | one training of the study |
+//! | `training`, `trainings` | one training of the study, and all that are left |
 //! | `results` | what came out, row by row, over seeds |
 //! | `answer` | what the measurements of a table say of the paper's order |
 //! | `page`, `curves` | the page of a table or figure |
@@ -50,6 +50,7 @@ mod tables;
 mod target;
 mod tell;
 mod training;
+mod trainings;
 mod words;
 mod write;
 
@@ -66,5 +67,6 @@ pub use study::{Job, Request, State, Study};
 pub use tables::grid;
 pub use target::Target;
 pub use tell::{deviation_lines, difference, measured};
-pub use training::{Ended, train};
+pub use training::Ended;
+pub use trainings::{AllEnded, StudyObserver, Trainings, Turn};
 pub use write::{keep, write_claims, write_pages};

@@ -145,7 +145,7 @@ impl Job {
     ///
     /// # Errors
     /// [`Error::NotImageNet`] if they are CIFAR's, and the row is about ImageNet.
-    pub fn check(&self, images: &Images) -> Result<(), Error> {
+    pub(crate) fn check(&self, images: &Images) -> Result<(), Error> {
         let Images::InFiles(_) = images else { return Ok(()) };
         match resnet_data::contents(Path::new(images.origin()), None) {
             Ok(Contents::Cifar(_) | Contents::Ambiguous { .. }) => {
@@ -153,6 +153,11 @@ impl Job {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether `other` is the same row with the same seed.
+    pub(crate) fn is_same(&self, other: &Job) -> bool {
+        self.row == other.row && self.recipe.train.seed == other.recipe.train.seed
     }
 
     /// The seconds that are left of it at this machine's `speed`; scoring and loading are not counted.

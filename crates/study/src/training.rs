@@ -29,7 +29,7 @@ pub enum Ended {
 /// # Errors
 /// [`Error::NotImageNet`]; otherwise if it ends for another reason than divergence: the error names row and
 /// seed.
-pub fn train<O: Observer>(
+pub(crate) fn train<O: Observer>(
     study: &Study,
     job: &Job,
     images: &Images,

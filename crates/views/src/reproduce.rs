@@ -4,15 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use anyhow::bail;
 use resnet::Images;
 use resnet::data::names::{printable, shown};
 use resnet_bench::Speed;
-use resnet_record::{DataRecipe, Recipe, RunFolder};
+use resnet_record::{Recipe, RunFolder};
 use resnet_report::LivePage;
 use resnet_study::claims::{Finding, examine};
 use resnet_study::{
-    Ended, Job, Request, Results, RowResult, State, Study, Target, keep, train, write_claims, write_pages,
+    AllEnded, Ended, Job, Request, Results, RowResult, Study, StudyObserver, Target, Trainings, Turn, keep,
+    write_claims, write_pages,
 };
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
@@ -71,7 +71,7 @@ pub fn reproduce(
     tell(&study, setup)?;
     let ended = match setup.work {
         Work::Plan => Reproduced::Done,
-        Work::Train => train_all(&study, setup, &open)?,
+        Work::Train => train(&study, setup, open)?,
     };
     let results = Results::collect(&study);
     let mut pages = write_pages(&results)?;
@@ -126,7 +126,7 @@ fn tell(study: &Study, setup: &Setup<'_>) -> anyhow::Result<()> {
     let request = &study.request;
     let targets: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
     progress::labelled("reproduce", &format!("{} at the scale {}", targets.join(", "), request.scale));
-    let busy = busy(study);
+    let busy = study.elsewhere();
     let over = all - left - busy;
     let elsewhere = if busy > 0 { format!(", {busy} are being trained elsewhere") } else { String::new() };
     progress::labelled("trainings", &format!("{all}, {over} are there already{elsewhere}, {left} are left"));
@@ -176,126 +176,51 @@ fn seconds(jobs: &[&Job], speed: &Speed) -> anyhow::Result<f64> {
     Ok(each.iter().sum())
 }
 
-/// Trains what is left, seed by seed. What another process had taken and left is trained in the end.
-fn train_all(
+/// Trains what is left, and tells of it.
+fn train(
     study: &Study,
     setup: &Setup<'_>,
-    open: &impl Fn(&Recipe) -> anyhow::Result<Images>,
+    open: impl Fn(&Recipe) -> anyhow::Result<Images>,
 ) -> anyhow::Result<Reproduced> {
-    let jobs: Vec<&Job> = study.open().collect();
-    let sets = opened(&jobs, open)?;
-    let images_of = |job: &Job| {
-        let set = sets.iter().find(|(data, _)| is_same_set(data, &job.recipe.data))?;
-        set.1.as_ref()
-    };
-    let mut wanted: Vec<(&Job, &Images)> =
-        jobs.iter().filter_map(|job| Some((*job, images_of(job)?))).collect();
-    if !wanted.is_empty() {
+    let trainings = Trainings::open(study, open)?;
+    if !trainings.is_empty() {
         (setup.watch)()?;
     }
-    let mut elsewhere = busy(study);
-    while !wanted.is_empty() {
-        let Some(taken) = train_each(study, setup, &wanted)? else { return Ok(Reproduced::Interrupted) };
-        let now = Study::new(&study.request)?;
-        let is_open = |job: &Job| {
-            now.open().any(|open| open.row == job.row && open.recipe.train.seed == job.recipe.train.seed)
-        };
-        wanted = taken.into_iter().filter(|(job, _)| is_open(job)).collect();
-        elsewhere = busy(&now);
-    }
-    if elsewhere > 0 {
-        let others = numbers::counted(elsewhere as u64, "training");
-        progress::labelled(
-            "elsewhere",
-            &format!("{others} still running in other processes; the last one draws the whole page"),
-        );
+    match trainings.run(&setup.options, setup.keep, &mut Told)? {
+        AllEnded::Interrupted => return Ok(Reproduced::Interrupted),
+        AllEnded::Done { elsewhere: 0 } => {}
+        AllEnded::Done { elsewhere } => {
+            let others = numbers::counted(elsewhere as u64, "training");
+            progress::labelled(
+                "elsewhere",
+                &format!("{others} still running in other processes; the last one draws the whole page"),
+            );
+        }
     }
     Ok(Reproduced::Done)
 }
 
-/// Trains `wanted` one after another; draws the pages and keeps the records after each training. Returns
-/// those that another process had taken; `None` if it was stopped.
-fn train_each<'a>(
-    study: &Study,
-    setup: &Setup<'_>,
-    wanted: &[(&'a Job, &'a Images)],
-) -> anyhow::Result<Option<Vec<(&'a Job, &'a Images)>>> {
-    let mut taken = vec![];
-    for (number, (job, images)) in wanted.iter().enumerate() {
-        if setup.options.stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let Job { row, recipe, .. } = job;
-        let which = format!("{} of {}: {row}, seed {}", number + 1, wanted.len(), recipe.train.seed);
-        let live = |folder: &RunFolder| {
-            progress::labelled("training", &format!("{which}: {}", recipe.model.name));
-            Live::new(Format::Text, Some(LivePage::new(folder.clone())))
-        };
-        let Some((ended, live)) = train(study, job, images, &setup.options, live)? else {
-            progress::labelled("training", &format!("{which}: another process has taken it"));
-            taken.push((*job, *images));
-            continue;
-        };
-        live.end();
-        match ended {
-            Ended::Finished => {}
-            Ended::Diverged(cause) => {
-                progress::sentence(&format!("{row} fails, which is a result: {cause}"), 0)
-            }
-            Ended::Interrupted => return Ok(None),
-        }
-        let results = Results::collect(study);
-        write_pages(&results)?;
-        if let Some(folder) = setup.keep {
-            keep(&results, folder)?;
+/// Tells of trainings on standard error, each with its bar.
+struct Told;
+
+impl StudyObserver for Told {
+    type Training = Live;
+
+    fn on_training(&mut self, turn: Turn<'_>, folder: &RunFolder) -> Live {
+        progress::labelled("training", &format!("{turn}: {}", turn.job.recipe.model.name));
+        Live::new(Format::Text, Some(LivePage::new(folder.clone())))
+    }
+
+    fn on_end(&mut self, turn: Turn<'_>, training: Live, ended: &Ended) {
+        training.end();
+        if let Ended::Diverged(cause) = ended {
+            progress::sentence(&format!("{} fails, which is a result: {cause}", turn.job.row), 0);
         }
     }
-    Ok(Some(taken))
-}
 
-/// How many trainings other processes run now.
-fn busy(study: &Study) -> usize {
-    study.jobs.iter().filter(|job| job.state == State::Busy).count()
-}
-
-/// A data set of the plan and its images; `None` where it cannot be opened.
-type Opened = (DataRecipe, Option<Images>);
-
-/// Opens each data set once. Rows whose images are not there are left out, unless all of them are.
-fn opened(jobs: &[&Job], open: &impl Fn(&Recipe) -> anyhow::Result<Images>) -> anyhow::Result<Vec<Opened>> {
-    let mut sets: Vec<Opened> = vec![];
-    let mut failures = vec![];
-    for job in jobs {
-        let data = &job.recipe.data;
-        if sets.iter().any(|(known, _)| is_same_set(known, data)) {
-            continue;
-        }
-        let images = open(&job.recipe).and_then(|images| {
-            job.check(&images)?;
-            Ok(images)
-        });
-        match images {
-            Ok(images) => sets.push((data.clone(), Some(images))),
-            Err(error) => {
-                let rows = jobs.iter().filter(|job| is_same_set(&job.recipe.data, data)).count();
-                failures.push(format!(
-                    "{} of {:?} left out: {error:#}",
-                    numbers::counted(rows as u64, "training"),
-                    data.set
-                ));
-                sets.push((data.clone(), None));
-            }
-        }
+    fn on_taken(&mut self, turn: Turn<'_>) {
+        progress::labelled("training", &format!("{turn}: another process has taken it"));
     }
-    if !failures.is_empty() && sets.iter().all(|(_, images)| images.is_none()) {
-        bail!("{}", failures.join("\n"));
-    }
-    failures.iter().for_each(|failure| tracing::warn!("{failure}"));
-    Ok(sets)
-}
-
-fn is_same_set(a: &DataRecipe, b: &DataRecipe) -> bool {
-    (a.set, a.generated) == (b.set, b.generated)
 }
 
 /// Prints a table's results: published beside measured.
