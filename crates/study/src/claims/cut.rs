@@ -14,7 +14,9 @@ use resnet_report::Figure;
 use resnet_report::chart::{Axis, Chart, Colour, Series};
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Evidence, Trained, Unit, noise, runs_of};
+use super::compared::noise;
+use super::evidence::{Evidence, Trained, runs_of};
+use super::quantity::Unit;
 use super::signal::{IMAGES, batch, units_of};
 use super::{Measured, Verdict};
 use crate::Error;

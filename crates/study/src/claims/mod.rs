@@ -9,14 +9,18 @@
 //! | `cut` | 8: what f = ReLU cuts |
 //! | `asymmetric` | 6: the same function |
 //! | `cost` | 11: time by depth |
-//! | `evidence` | rows of runs by their names, losses early and late |
+//! | `evidence` | rows of runs by their names |
+//! | `quantity` | the losses and errors that are compared |
+//! | `compared` | differences between rows, verdicts, and both in words |
 //! | `page` | the page |
 
 mod asymmetric;
+mod compared;
 mod cost;
 mod cut;
 mod evidence;
 mod page;
+mod quantity;
 mod shortcuts;
 mod signal;
 mod units;

@@ -3,9 +3,9 @@
 use resnet_models::{registry, summary};
 use resnet_record::Contrast;
 
-use super::evidence::{
-    Compared, ContradictedBy, Evidence, Unit, compared, decided, noise, picture, rests_on, told, verdict,
-};
+use super::compared::{Compared, ContradictedBy, compared, decided, noise, told, verdict};
+use super::evidence::{Evidence, rests_on};
+use super::quantity::{Quantity, Unit, picture};
 use super::signal::{Fresh, fresh};
 use super::{Measured, Verdict};
 use crate::Error;
@@ -39,19 +39,16 @@ pub(super) fn worse(evidence: &Evidence) -> Measured {
             "It takes runs of table 1: the original unit and the shortcuts of figure 2.",
         );
     };
-    let of_losses = compared(original, &rows, RowResult::judged_losses);
-    let of_errors = compared(original, &rows, RowResult::judged_errors);
+    let of_losses = compared(original, &rows, Quantity::LastLoss);
+    let of_errors = compared(original, &rows, Quantity::TestError);
     let all: Vec<&RowResult> = std::iter::once(original).chain(rows.iter().copied()).collect();
     let by = |compared: &[Compared<'_>]| verdict(compared, VARIANTS.len(), ContradictedBy::Most);
     Measured {
         verdict: by(&of_losses).and(by(&of_errors)),
         sentences: [
-            format!(
-                "Training loss of the last epoch beside the original unit's: {}.",
-                told(&of_losses, Unit::Nats)
-            ),
+            format!("Training loss of the last epoch beside the original unit's: {}.", told(&of_losses)),
             decided(&of_losses, VARIANTS.len()),
-            format!("Test error beside the original unit's: {}.", told(&of_errors, Unit::Points)),
+            format!("Test error beside the original unit's: {}.", told(&of_errors)),
             decided(&of_errors, VARIANTS.len()),
         ]
         .into_iter()
@@ -60,9 +57,8 @@ pub(super) fn worse(evidence: &Evidence) -> Measured {
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Training loss of the last epoch by shortcut",
-            ("training loss of the last epoch, nats", Unit::Nats),
+            Quantity::LastLoss,
             &all,
-            RowResult::judged_losses,
             "The training loss at the end, a mark for each seed; the original unit first.",
         )),
     }
@@ -81,7 +77,7 @@ pub(super) fn contain_the_identity(evidence: &Evidence) -> Result<Measured, Erro
             "It takes runs of table 1: the original unit, gates on the shortcut, a 1x1 shortcut.",
         ));
     };
-    let of_losses = compared(original, &rows, RowResult::judged_losses);
+    let of_losses = compared(original, &rows, Quantity::LastLoss);
     let base = parameters(original)?;
     let mut counted = vec![format!("{}: {}", original.row.label, count(base))];
     let mut have_more = true;
@@ -100,7 +96,7 @@ pub(super) fn contain_the_identity(evidence: &Evidence) -> Result<Measured, Erro
                 "A gate is the identity in the limit of a low bias, and so is a 1x1 convolution whose norm restores mean and \
                  deviation, up to the noise of the batch; so the best training loss of each is no higher than the original's. \
                  What is reached: {}.",
-                told(&of_losses, Unit::Nats)
+                told(&of_losses)
             ),
             decided(&of_losses, CONTAINING.len()),
         ]
@@ -110,9 +106,8 @@ pub(super) fn contain_the_identity(evidence: &Evidence) -> Result<Measured, Erro
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Training loss of shortcuts that contain the identity",
-            ("training loss of the last epoch, nats", Unit::Nats),
+            Quantity::LastLoss,
             &all,
-            RowResult::judged_losses,
             "Shortcuts with more parameters than the identity, and with the identity among their functions.",
         )),
     })
@@ -185,9 +180,8 @@ pub(super) fn nearly_the_identity(evidence: &Evidence) -> candle_core::Result<Me
         rests_on: rests_on(&rows),
         figure: Some(picture(
             "Test error with gates that begin nearly shut",
-            ("test error, %", Unit::Points),
+            Quantity::TestError,
             &rows,
-            RowResult::judged_errors,
             "The original unit, a gate on the shortcut alone, and one on shortcut and branch, both with a bias of \u{2212}6.",
         )),
     })

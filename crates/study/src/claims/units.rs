@@ -2,10 +2,9 @@
 
 use resnet_record::{Contrast, Seeds};
 
-use super::evidence::{
-    Compared, ContradictedBy, Evidence, Unit, compared, early_losses, noise, picture, rests_on, told,
-    told_by_group, verdict,
-};
+use super::compared::{Compared, ContradictedBy, compared, noise, told, told_by_group, verdict};
+use super::evidence::{Evidence, rests_on};
+use super::quantity::{Quantity, Unit, picture};
 use super::{Measured, Verdict};
 use crate::results::RowResult;
 use crate::words::signed;
@@ -21,19 +20,18 @@ pub(super) fn slow_start(evidence: &Evidence) -> Measured {
             "It takes runs of figure 6: the original unit, and batch norm after the addition.",
         );
     };
-    let early = compared(original, &[after], early_losses);
+    let early = compared(original, &[after], Quantity::EarlyLoss);
     Measured {
         verdict: verdict(&early, 1, ContradictedBy::One),
         sentences: vec![format!(
             "Mean training loss over the first eighth of the steps, beside the original unit's: {}.",
-            told(&early, Unit::Nats)
+            told(&early)
         )],
         rests_on: rests_on(&rows),
         figure: Some(picture(
             "Training loss at the start, with batch norm after the addition and before it",
-            ("mean training loss of the first eighth, nats", Unit::Nats),
+            Quantity::EarlyLoss,
             &rows,
-            early_losses,
             "The mean training loss over the first eighth of the training.",
         )),
     }
@@ -47,20 +45,20 @@ pub(super) fn deepest(evidence: &Evidence) -> Measured {
             "It takes runs of figure 1: the deepest network, original and pre-activation.",
         );
     };
-    let early = compared(proposed, &[original], early_losses);
-    let late = compared(proposed, &[original], RowResult::judged_losses);
+    let early = compared(proposed, &[original], Quantity::EarlyLoss);
+    let late = compared(proposed, &[original], Quantity::LastLoss);
     let shallower =
         ["cifar10-resnet110-v1", "cifar10-resnet110-v2", "cifar10-resnet164-v1", "cifar10-resnet164-v2"];
     let others = evidence.rows(&shallower);
-    let lowest = compared(proposed, &others, RowResult::judged_losses);
+    let lowest = compared(proposed, &others, Quantity::LastLoss);
     let mut sentences = vec![
-        format!("At the start, the original beside pre-activation: {}.", told(&early, Unit::Nats)),
-        format!("In the last epoch: {}.", told(&late, Unit::Nats)),
+        format!("At the start, the original beside pre-activation: {}.", told(&early)),
+        format!("In the last epoch: {}.", told(&late)),
     ];
     if !lowest.is_empty() {
         sentences.push(format!(
             "Shallower networks beside the deepest pre-activation one. {}.",
-            told_by_group(&lowest, Unit::Nats)
+            told_by_group(&lowest)
         ));
     }
     sentences.extend(evidence.missing(&shallower));
@@ -72,9 +70,8 @@ pub(super) fn deepest(evidence: &Evidence) -> Measured {
         rests_on: rests_on(&every),
         figure: Some(picture(
             "Training loss at the start of the deepest networks",
-            ("mean training loss of the first eighth, nats", Unit::Nats),
+            Quantity::EarlyLoss,
             &rows,
-            early_losses,
             "The mean training loss over the first eighth of the training of the deepest networks.",
         )),
     }
@@ -96,13 +93,13 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
         );
     }
     let of_losses: Vec<Compared<'_>> =
-        pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], RowResult::judged_losses)).collect();
+        pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], Quantity::LastLoss)).collect();
     // The error of the original beside pre-activation, so that both differences should be positive.
     let of_errors: Vec<Compared<'_>> =
-        pairs.iter().flat_map(|pair| compared(pair[1], &pair[..1], RowResult::judged_errors)).collect();
+        pairs.iter().flat_map(|pair| compared(pair[1], &pair[..1], Quantity::TestError)).collect();
     // They are told in the direction of the losses.
     let told_errors: Vec<Compared<'_>> =
-        pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], RowResult::judged_errors)).collect();
+        pairs.iter().flat_map(|pair| compared(pair[0], &pair[1..], Quantity::TestError)).collect();
     let by = |compared: &[Compared<'_>]| verdict(compared, named.len(), ContradictedBy::One);
     let verdict = by(&of_losses).and(by(&of_errors));
     let all: Vec<&RowResult> = pairs.iter().flatten().copied().collect();
@@ -111,12 +108,9 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
         sentences: [
             format!(
                 "Training loss of the last epoch, pre-activation less original. {}.",
-                told_by_group(&of_losses, Unit::Nats)
+                told_by_group(&of_losses)
             ),
-            format!(
-                "Test error, pre-activation less original. {}.",
-                told_by_group(&told_errors, Unit::Points)
-            ),
+            format!("Test error, pre-activation less original. {}.", told_by_group(&told_errors)),
             "That the loss is only slightly higher is not judged.".to_owned(),
         ]
         .into_iter()
@@ -125,9 +119,8 @@ pub(super) fn loss_and_error(evidence: &Evidence) -> Measured {
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Training loss of original and pre-activation units",
-            ("training loss of the last epoch, nats", Unit::Nats),
+            Quantity::LastLoss,
             &all,
-            RowResult::judged_losses,
             "The training loss at the end, pair by pair: original vermilion, pre-activation blue.",
         )),
     }
@@ -166,8 +159,8 @@ pub(super) fn without_warmup(evidence: &Evidence) -> Measured {
         noise(&beyond, Unit::Points)
     )];
     if let [with, without] = originals[..] {
-        let original = compared(with, &[without], RowResult::judged_errors);
-        sentences.push(format!("The original unit likewise: {}.", told(&original, Unit::Points)));
+        let original = compared(with, &[without], Quantity::TestError);
+        sentences.push(format!("The original unit likewise: {}.", told(&original)));
     }
     let all: Vec<&RowResult> = rows.iter().chain(&originals).copied().collect();
     Measured {
@@ -176,9 +169,8 @@ pub(super) fn without_warmup(evidence: &Evidence) -> Measured {
         rests_on: rests_on(&all),
         figure: Some(picture(
             "Test error with warm-up and without",
-            ("test error, %", Unit::Points),
+            Quantity::TestError,
             &all,
-            RowResult::judged_errors,
             "The rate is 0.1 from the first step on, or 0.01 at the start.",
         )),
     }
@@ -193,17 +185,14 @@ pub(super) fn overfits(evidence: &Evidence) -> Measured {
             "It takes runs of table 5 on ImageNet, weeks of a cluster; reproduce table5 trains them.",
         );
     };
-    let loss = compared(deep, &[shallow], RowResult::judged_losses);
-    let error = [shallow, proposed].map(|base| compared(base, &[deep], RowResult::judged_errors));
+    let loss = compared(deep, &[shallow], Quantity::LastLoss);
+    let error = [shallow, proposed].map(|base| compared(base, &[deep], Quantity::Top1Error));
     let error: Vec<Compared<'_>> = error.into_iter().flatten().collect();
     let sentences = vec![
-        format!(
-            "The shallower original's training loss beside the deeper one's: {}.",
-            told(&loss, Unit::Nats)
-        ),
+        format!("The shallower original's training loss beside the deeper one's: {}.", told(&loss)),
         format!(
             "The deeper original's error beside the shallower one's, and beside pre-activation's: {}.",
-            told(&error, Unit::Points)
+            told(&error)
         ),
     ];
     let all: Vec<Compared<'_>> = loss.into_iter().chain(error).collect();
@@ -213,9 +202,8 @@ pub(super) fn overfits(evidence: &Evidence) -> Measured {
         rests_on: rests_on(&rows),
         figure: Some(picture(
             "Errors on ImageNet by depth and unit",
-            ("top-1 error, %", Unit::Points),
+            Quantity::Top1Error,
             &rows,
-            RowResult::judged_errors,
             "Errors of the original unit at two depths, and of pre-activation.",
         )),
     }
