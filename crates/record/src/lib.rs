@@ -20,6 +20,7 @@
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
 //! | `lock` | the lock that keeps a second writer out |
 //! | `resume` | what a resumed run may find: files of an interrupted save, a log that ends too early |
+//! | `resumption` | a record's note that a run went on, and what had changed |
 //! | `kept` | reads and writes the evidence in the run's folder |
 //! | `runs` | runs as a list with their states; a log as it grows |
 //! | `seeds` | one quantity over seeds: its spread, and whether two trainings differ by more than that |
@@ -43,6 +44,7 @@ pub mod paper;
 mod recipe;
 mod record;
 mod resume;
+mod resumption;
 mod runs;
 mod seeds;
 mod sinks;
@@ -70,6 +72,7 @@ pub use recipe::{
     TrainInterpolation, TrainRecipe, WarmupFrom, WarmupKind, WarmupRecipe, WeightDecayOn, keys,
 };
 pub use record::{Checkpoint, LeftOut, RecipeChange, Results, RunRecord, Selection, command_line};
+pub use resumption::Resumption;
 pub use runs::{Follow, RunState, RunSummary, list_runs};
 pub use seeds::{Contrast, Seeds};
 pub use sinks::{Lines, Sink, TensorBoard};

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::defaults::{is_one, one};
-use crate::{Difference, Machine, Recipe, Scores, Tools, time};
+use crate::{Difference, Machine, Recipe, Resumption, Scores, Tools, time};
 
 /// The form of `record.json` that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -94,6 +94,10 @@ pub struct RunRecord {
     /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deviations: Vec<String>,
+    /// The times that the run went on after it had been stopped, the first one first; older programs noted
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumptions: Vec<Resumption>,
     /// Changes of the recipe while the run went on, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<RecipeChange>,
@@ -142,6 +146,7 @@ impl RunRecord {
             left_out: Vec::new(),
             results: None,
             deviations: Vec::new(),
+            resumptions: Vec::new(),
             changes: Vec::new(),
             earlier_results: Vec::new(),
         }

@@ -1,7 +1,7 @@
 //! The page of one run.
 
 use minijinja::{Environment, context};
-use resnet_record::{Machine, RunFolder, Tools};
+use resnet_record::{Machine, Resumption, RunFolder, Tools};
 use serde::Serialize;
 
 use crate::Error;
@@ -121,6 +121,10 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
     let record = &run.record;
     let mut facts = vec![("started", moment(&record.started))];
     facts.extend(record.ended.as_deref().map(|ended| ("ended", moment(ended))));
+    if !record.resumptions.is_empty() {
+        let all: Vec<String> = record.resumptions.iter().map(Resumption::to_string).collect();
+        facts.push(("resumed", all.join("; ")));
+    }
     if data_name(run) != record.data {
         facts.push(("data", record.data.clone()));
     }

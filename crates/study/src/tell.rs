@@ -1,7 +1,8 @@
 //! What page and Markdown table alike say of results.
 
-use resnet_record::{DataSet, Machine};
+use resnet_record::{DataSet, Machine, RunRecord};
 
+use crate::find::FoundRun;
 use crate::grid::{Published, data_words};
 use crate::results::{Results, RowResult};
 use crate::target::Target;
@@ -144,13 +145,18 @@ pub(crate) fn scale_words(scale: Scale, target: Target) -> &'static str {
 
 /// The machines that trained.
 pub(crate) fn machines(results: &Results) -> Vec<String> {
-    let mut all: Vec<String> = results
-        .runs()
-        .map(|run| match &run.record.machine {
-            Some(Machine { cpu, .. }) => format!("{cpu} ({})", counted(run.record.threads, "thread")),
-            None => "a machine that is not named".to_owned(),
-        })
-        .collect();
+    let named = |machine: Option<&Machine>, threads| match machine {
+        Some(Machine { cpu, .. }) => format!("{cpu} ({})", counted(threads, "thread")),
+        None => "a machine that is not named".to_owned(),
+    };
+    let of_run = |run: &FoundRun| {
+        let RunRecord { machine, threads, resumptions, .. } = &run.record;
+        let later = resumptions.iter().map(|later| {
+            named(later.machine.as_ref().or(machine.as_ref()), later.threads.unwrap_or(*threads))
+        });
+        std::iter::once(named(machine.as_ref(), *threads)).chain(later).collect::<Vec<_>>()
+    };
+    let mut all: Vec<String> = results.runs().flat_map(of_run).collect();
     all.sort();
     all.dedup();
     all

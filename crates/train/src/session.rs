@@ -172,6 +172,8 @@ impl<'a> Session<'a> {
             // Shows a full disk or a forbidden folder now, not after the first epoch, and makes the very
             // start resumable.
             self.save_last()?;
+        } else {
+            self.note_resumption()?;
         }
         self.keep_layers();
         self.observer.on_start(&self.prepared.plan);

@@ -38,6 +38,8 @@ fn stopped_after_any_step() {
         let end = interrupted(&dir, &[], When::Step(step));
         assert!(matches!(end, Outcome::Finished(_)));
         assert_eq!(outcome(&dir), expected, "stopped after step {step}");
+        let resumptions = RunFolder::open(&dir).unwrap().record().unwrap().resumptions;
+        assert_eq!(resumptions.iter().map(|resumption| resumption.step).collect::<Vec<_>>(), [step]);
     }
 }
 

@@ -113,6 +113,15 @@ impl Session<'_> {
         metadata
     }
 
+    /// Records that the run goes on, and what is not as it was when it began. A replay is no part of its run.
+    pub(super) fn note_resumption(&mut self) -> Result<(), Error> {
+        if self.is_replay() {
+            return Ok(());
+        }
+        let (step, processes) = (self.state.step, self.processes.rank().world_size);
+        Ok(self.run.update(|record| record.resume(step, resnet_ops::threads(), processes))?)
+    }
+
     /// Records which samples any process could not use, each one once.
     ///
     /// # Errors
