@@ -1,13 +1,11 @@
 //! Several processes, as threads of one, train as one does: the same images, the same weights everywhere,
 //! files of the first alone, and an end for all where one ends.
 
-mod common;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Tiny, data, outcome, recipe};
+use crate::common::{Tiny, data, outcome, recipe};
 use resnet_data::Dataset;
 use resnet_record::{Metric, Recipe, Run, RunFolder, RunRecord};
 use resnet_train::{Error, Observer, Options, Outcome, Quiet, StepReport, Threads, TrainingData as _, fit};

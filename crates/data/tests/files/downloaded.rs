@@ -1,11 +1,9 @@
 //! ImageNet as it is downloaded, and images whose labels are in a list.
 
-mod images;
-
 use std::fs;
 use std::path::Path;
 
-use images::{age, all, assert_says, folders, png, shard, tar_of};
+use crate::images::{age, all, assert_says, folders, png, shard, tar_of};
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, Source, Split, open_files};
 
 fn options(labels: Option<&Path>) -> OpenFiles {

@@ -1,11 +1,9 @@
 //! The reported weights are chosen on validation images or not at all, and every reading of test labels is
 //! counted.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{StopAt, Tiny, When, create, data, outcome, resume, train, train_on};
+use crate::common::{StopAt, Tiny, When, create, data, outcome, resume, train, train_on};
 use resnet_checkpoint::{TrainingCheckpoint, keys, read_training};
 use resnet_data::{DataLoader, Dataset, LoaderConfig};
 use resnet_record::{Checkpoint, EpochMetrics, Metric, RunFolder, Selection};
@@ -256,6 +254,6 @@ fn a_training_that_gets_no_better_ends_early_and_reports_the_best() {
         };
         assert!(rare.epochs.is_multiple_of(5) && rare.epochs > 5, "{best_by}: {rare:?}");
         // A run that has ended early is finished.
-        assert_eq!(common::resume(&early_dir).unwrap(), Outcome::Finished(early));
+        assert_eq!(crate::common::resume(&early_dir).unwrap(), Outcome::Finished(early));
     }
 }

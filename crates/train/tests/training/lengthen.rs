@@ -1,12 +1,10 @@
 //! A run that goes on by another recipe: longer where its schedule allows it, with the weights of a training
 //! that was as long from the start.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{StopAt, Tiny, When, create, data, outcome, recipe, resume, train};
+use crate::common::{StopAt, Tiny, When, create, data, outcome, recipe, resume, train};
 use resnet_record::{Metric, Recipe, Run, RunFolder};
 use resnet_train::{Options, Outcome, Quiet, change_recipe, fit};
 

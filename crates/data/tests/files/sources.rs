@@ -1,13 +1,11 @@
 //! `open_files`: folders, shards and tables are recognised, listed once, read, and listed again when they
 //! change.
 
-mod images;
-
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use images::{age, all, assert_says, folders, png, shard};
+use crate::images::{age, all, assert_says, folders, png, shard};
 use resnet_data::Error;
 use resnet_data::sources::{FileSet, IndexCache, Layout, OpenFiles, open_files};
 

@@ -1,13 +1,11 @@
 //! What cannot work says why, and leaves every file as it was.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::common::{StopAt, Tiny, When, create, data, recipe, train_on};
 use candle_core::{DType, Device, Result, Tensor, Var};
-use common::{StopAt, Tiny, When, create, data, recipe, train_on};
 use resnet_data::{Dataset, ImageSet, generated};
 use resnet_ops::Mode;
 use resnet_record::{Run, RunFolder};
@@ -50,7 +48,7 @@ fn a_training_that_diverges_overwrites_no_checkpoint() {
     let mut run = Run::open(&dir).unwrap();
     let outcome = fit(&Tiny::new(1, 10), &data(), &mut run, &options, &mut observer).unwrap();
     assert_eq!(outcome, Outcome::Interrupted { step: 5 });
-    for values in common::tensors(&run.folder().last_checkpoint()).values() {
+    for values in crate::common::tensors(&run.folder().last_checkpoint()).values() {
         assert!(values.chunks_exact(4).all(|b| f32::from_le_bytes(b.try_into().unwrap()).is_finite()));
     }
 }
@@ -186,7 +184,7 @@ fn one_class_is_refused_before_the_first_step() {
         origin: "a drawer".into(),
     };
     // Of a recipe that takes what classes there are.
-    let text = include_str!("../../record/recipes/imagenet-resnet50-v2.toml");
+    let text = include_str!("../../../record/recipes/imagenet-resnet50-v2.toml");
     let recipe = resnet_record::Recipe::parse(text, "imagenet-resnet50-v2.toml").unwrap();
     let message = TrainingPlan::new(&recipe, &one).unwrap_err().to_string();
     assert!(message.contains("a drawer has only one class") && message.contains("at least two"), "{message}");
@@ -276,7 +274,7 @@ fn a_run_whose_last_checkpoint_is_gone_is_not_begun_anew() {
     // A finished run needs the weights that it reports.
     for (name, changes) in [("best", &[][..]), ("last", &["data.validation=0"])] {
         let dir = scratch.path().join(name);
-        common::train(&dir, changes);
+        crate::common::train(&dir, changes);
         fs::remove_file(dir.join(last)).unwrap();
         let again = resume(&dir, &Tiny::new(1, 10));
         match name {

@@ -1,7 +1,5 @@
 //! CIFAR from a cache made by hand and from a small server on this machine.
 
-#![cfg(feature = "hub")]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,11 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use resnet_data::{DataKind, Dataset, Error, download_with};
 use resnet_hub::{NetworkAccess, Progress, Settings};
 
-use self::parquet_files::{Row, write};
-
-#[path = "common/parquet_files.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod parquet_files;
+use crate::parquet_files::{Row, write};
 
 const TRAIN: &str = "plain_text/train-00000-of-00001.parquet";
 const TEST: &str = "plain_text/test-00000-of-00001.parquet";

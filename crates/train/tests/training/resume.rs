@@ -1,12 +1,12 @@
 //! However a training is interrupted, it ends with the weights, velocities and metrics of one that never was.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{StopAt, Tiny, When, copy_run, create, data, outcome, recipe, resume, tensors, train, train_on};
+use crate::common::{
+    StopAt, Tiny, When, copy_run, create, data, outcome, recipe, resume, tensors, train, train_on,
+};
 use resnet_checkpoint::keys::MOMENTUM;
 use resnet_record::{Metric, Run, RunFolder};
 use resnet_train::{Observer, Options, Outcome, Quiet, Split, StepReport, fit};
@@ -223,7 +223,7 @@ fn killed_by_the_system() {
     let mut survived = 0;
     for milliseconds in [70, 90, 110, 130, 150] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child"])
+            .args(["--exact", "resume::child"])
             .env(CHILD, &dir)
             .stdout(Stdio::null())
             .spawn()

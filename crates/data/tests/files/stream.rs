@@ -1,14 +1,12 @@
 //! `FileLoader`: the same batches whatever the threads, the source's layout or an interruption; broken
 //! records by quota.
 
-mod images;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use images::{folders, png, shard};
+use crate::images::{folders, png, shard};
 use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files};
 use resnet_data::{
     Error, Feed, FileLoader, FileTransform, LastBatch, LoaderConfig, OnBroken, Order, Rank, Transform,

@@ -1,11 +1,9 @@
 //! `inspect`, `verify` and `convert` on small folders.
 
-mod images;
-
 use std::fs;
 use std::path::Path;
 
-use images::{folders, png};
+use crate::images::{folders, png};
 use resnet_data::sources::{Broken, FileSet, IndexCache, Layout, OpenFiles, open_files};
 use resnet_data::{
     CopyFormat, Error, Resizing, SplitRole, Triple, broken_samples, contact_sheet, convert, decode_image,

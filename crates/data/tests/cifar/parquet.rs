@@ -1,18 +1,12 @@
 //! CIFAR from parquet files: rows over groups and files, and each way in which one can be wrong.
 
-#![cfg(feature = "parquet")]
-
 use std::fs;
 
 use proptest::prelude::*;
 
 use resnet_data::{Contents, DataKind, Error, contents, open_cifar};
 
-use self::parquet_files::{Row, png, write};
-
-#[path = "common/parquet_files.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod parquet_files;
+use crate::parquet_files::{Row, png, write};
 
 fn folder(train: &[u8], test: &[u8]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,4 @@
 //! A small network with running statistics, small data, and ways to inspect the files of a training.
-#![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::fs;

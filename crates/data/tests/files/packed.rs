@@ -1,8 +1,6 @@
 //! Packed files beside the same images as PNG files: the same batches, to the bit, and shrunk as evaluation
 //! shrinks.
 
-mod images;
-
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;

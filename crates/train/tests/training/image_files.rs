@@ -10,7 +10,7 @@ use resnet_record::Recipe;
 use resnet_train::{ImageFiles, Options, TrainingData, TrainingFeeds};
 
 fn recipe() -> Recipe {
-    let text = include_str!("../../record/recipes/imagenet-resnet50-v2.toml");
+    let text = include_str!("../../../record/recipes/imagenet-resnet50-v2.toml");
     let mut recipe = Recipe::parse(text, "imagenet-resnet50-v2.toml").unwrap();
     recipe.set_all(&["train.batch_size=1", "data.validation=6"]).unwrap();
     recipe

@@ -1,13 +1,11 @@
 //! A training that diverges leaves a description of the step, and looks earlier where it is asked to.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::common::{Tiny, create, data};
 use candle_core::{Result, Tensor, Var};
-use common::{Tiny, create, data};
 use resnet_ops::{Mode, StepOutput};
 use resnet_record::{Divergence, Run, RunFolder};
 use resnet_train::{Anomalies, Classifier, Error, Observer, Options, Outcome, Quiet, fit};
@@ -133,7 +131,7 @@ fn looking_for_anomalies_changes_no_bit() {
         let dir = scratch.path().join(name);
         let options = Options { anomalies, ..Options::default() };
         fit(&Tiny::new(1, 10), &data(), &mut create(&dir, &[]), &options, &mut Quiet).unwrap();
-        common::outcome(&dir)
+        crate::common::outcome(&dir)
     };
     assert_eq!(outcome("ignored", Anomalies::Ignore), outcome("detected", Anomalies::Detect));
 }
@@ -142,20 +140,23 @@ fn looking_for_anomalies_changes_no_bit() {
 fn the_latest_checkpoints_are_kept_and_can_be_resumed_from() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");
-    common::train(&dir, &["train.keep_checkpoints=2"]);
+    crate::common::train(&dir, &["train.keep_checkpoints=2"]);
     let folder = RunFolder::open(&dir).unwrap();
     assert_eq!(folder.kept_steps(), [8, 12]);
-    assert_eq!(common::tensors(&folder.kept_checkpoint(12)), common::tensors(&folder.last_checkpoint()));
+    assert_eq!(
+        crate::common::tensors(&folder.kept_checkpoint(12)),
+        crate::common::tensors(&folder.last_checkpoint())
+    );
 
     // What was kept is where the run stood: from there it reaches the same end.
     let again = scratch.path().join("again");
-    common::copy_run(&dir, &again);
+    crate::common::copy_run(&dir, &again);
     let mut record: serde_json::Value =
         serde_json::from_slice(&fs::read(again.join("record.json")).unwrap()).unwrap();
     record.as_object_mut().unwrap().retain(|key, _| !["results", "ended"].contains(&key.as_str()));
     record["test_reads"] = 0.into();
     fs::write(again.join("record.json"), record.to_string()).unwrap();
     fs::copy(folder.kept_checkpoint(8), again.join("checkpoints/last.safetensors")).unwrap();
-    common::resume(&again).unwrap();
-    assert_eq!(common::outcome(&again), common::outcome(&dir));
+    crate::common::resume(&again).unwrap();
+    assert_eq!(crate::common::outcome(&again), crate::common::outcome(&dir));
 }

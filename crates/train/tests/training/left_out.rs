@@ -1,14 +1,12 @@
 //! Samples that cannot be used: their time is counted, their steps are passed over, evaluations end all the
 //! same.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::common::{Tiny, data, recipe};
 use candle_core::{Result, Tensor, Var};
-use common::{Tiny, data, recipe};
 use resnet_data::sources::Broken as LeftOut;
 use resnet_data::{Batches, Dataset, Error as DataError, Feed};
 use resnet_ops::Mode;

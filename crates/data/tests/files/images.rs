@@ -1,5 +1,4 @@
 //! Small data sets in files, written for tests.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs::{self, File};
 use std::io::Cursor;

@@ -1,11 +1,9 @@
 //! `open_files` on what people have: folders with other files in them, tars made on a Mac, labels as text.
 
-mod images;
-
 use std::fs;
 use std::path::Path;
 
-use images::{age, folders, png, shard, tar_of};
+use crate::images::{age, folders, png, shard, tar_of};
 use resnet_data::Error;
 use resnet_data::sources::{FileSet, IndexCache, OpenFiles, Source, open_files};
 
@@ -82,7 +80,8 @@ fn every_image_ending_is_taken_and_all_others_are_counted() {
 /// As timm and torchvision number them (`timm/class_order.py`).
 #[test]
 fn class_folders_called_by_labels_have_timms_order_and_others_torchvisions() {
-    let orders: Vec<serde_json::Value> = serde_json::from_str(include_str!("timm/class_order.json")).unwrap();
+    let orders: Vec<serde_json::Value> =
+        serde_json::from_str(include_str!("../timm/class_order.json")).unwrap();
     for order in orders {
         let of = |peer: &str| -> Vec<String> { serde_json::from_value(order[peer].clone()).unwrap() };
         let (timm, torchvision) = (of("timm"), of("torchvision"));

@@ -1,7 +1,5 @@
 //! Data sets from a small hub on this machine.
 
-#![cfg(feature = "hub")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,11 +10,7 @@ use resnet_data::{Error, HubDataset, Wanted};
 use resnet_hub::{NetworkAccess, NoProgress, Progress, Settings};
 use resnet_testing::hub::{Files, Hub, Ranges, TOKEN};
 
-use self::parquet_files::{Row, write};
-
-#[path = "common/parquet_files.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod parquet_files;
+use crate::parquet_files::{Row, write};
 
 const FIRST: &str = "0123456789abcdef0123456789abcdef01234567";
 const SECOND: &str = "89abcdef0123456789abcdef0123456701234567";

@@ -1,16 +1,14 @@
 //! Optimizers, averages and accumulation: wherever a training is stopped, it ends with the same bits, and
 //! what it reports is what the recipe asks for.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::common::{StopAt, Tiny, When, create, data, outcome, recipe, resume, tensors, train};
 use candle_core::{DType, Device, Result, Tensor, Var};
-use common::{StopAt, Tiny, When, create, data, outcome, recipe, resume, tensors, train};
 use resnet_ops::Mode;
 use resnet_record::{Checkpoint, Metric, Run, RunFolder};
 use resnet_train::{
@@ -108,7 +106,7 @@ fn each_option_changes_what_is_learnt() {
     let scratch = tempfile::tempdir().unwrap();
     let train = |name: &str, changes: &[&str]| {
         let dir = scratch.path().join(name);
-        common::train(&dir, changes);
+        crate::common::train(&dir, changes);
         outcome(&dir).0
     };
     let all = train("all", &ALL);

@@ -1,7 +1,5 @@
 //! Tests of parquet files as a source.
 
-#![cfg(feature = "parquet")]
-
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -18,11 +16,7 @@ use resnet_data::Error;
 use resnet_data::FileError;
 use resnet_data::sources::{Broken, Columns, Index, IndexCache, OpenFiles, Source, open_files};
 
-use self::parquet_files::{Row, png, write, write_named};
-
-#[path = "common/parquet_files.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod parquet_files;
+use crate::parquet_files::{Row, png, write, write_named};
 
 fn open(dir: &Path, columns: &Columns, cache: &IndexCache) -> Result<Arc<dyn Source>, Error> {
     let options = OpenFiles { columns: columns.clone(), cache: cache.clone(), ..OpenFiles::default() };

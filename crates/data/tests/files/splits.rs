@@ -1,11 +1,9 @@
 //! Which folders are splits and which are classes, whatever they are called.
 
-mod images;
-
 use std::fs;
 use std::path::Path;
 
-use images::{folders, png};
+use crate::images::{folders, png};
 use resnet_data::Error;
 use resnet_data::sources::{FileSet, IndexCache, OpenFiles, Split, UnlabelledTest, open_files};
 
