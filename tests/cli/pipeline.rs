@@ -55,6 +55,7 @@ fn from_training_to_a_prediction_on_drawn_shapes() {
     }
     let maps = ["predict", "--checkpoint", run, "--json", "--heatmap", "maps", "images"];
     let maps = xtask_in(here, &maps);
+    assert_eq!(maps.succeeds().lines().count(), 2);
     for (line, name) in maps.succeeds().lines().zip(["a", "b"]) {
         let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
         has_keys(&line, &["file", "top", "heatmap"]);

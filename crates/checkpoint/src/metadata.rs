@@ -33,7 +33,8 @@ const LONGEST_SIDE: usize = 8192;
 /// | `metrics` | measured scores, as JSON |
 ///
 /// The keys from `input` to `std` come together or not at all. Recipe and metrics are opaque here, and keys
-/// that are not listed are kept as they are.
+/// that are not listed are kept as they are, but for the checksum of the tensors
+/// ([`keys::CHECKSUM`](crate::keys::CHECKSUM)), which reading checks and leaves out.
 ///
 /// ```
 /// use resnet_checkpoint::{Resampling, Metadata, Preprocessing};

@@ -100,7 +100,7 @@ fn nan_is_not_hidden() {
 #[test]
 fn a_label_that_is_no_class_is_refused_in_both_directions() {
     let refused = |f: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err();
-    assert!(refused(&|| assert!(softmax_cross_entropy(&[0.0; 6], &[0, 3], 3) > 0.0)));
+    assert!(refused(&|| _ = std::hint::black_box(softmax_cross_entropy(&[0.0; 6], &[0, 3], 3))));
     assert!(refused(&|| drop(gradient(&[0.0; 6], &[0, 3], 3, 1.0))));
     assert!(refused(&|| drop(gradient(&[0.0; 6], &[0], 3, 1.0))));
 }

@@ -101,7 +101,7 @@ impl Network {
                 End::NormRelu(NormLayer::new(spec.norm, spec.features(), vb.pp("norm"))?)
             }
             Placement::ReluOnlyPreActivation => End::Relu,
-            _ => End::Nothing,
+            Placement::Original | Placement::BnAfterAddition | Placement::ReluBeforeAddition => End::Nothing,
         };
         let (features, classes) = (spec.features(), spec.classes);
         let head = vb.pp(spec.family().head());

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use resnet_models::checkpoint::{self, Metadata, Policy};
 use resnet_models::{Frozen, Model, ModelOptions, registry};
-use resnet_ops::{Learning, Mode};
+use resnet_ops::{Learning, Mode, Shape};
 use resnet_testing::{recipe, table};
 
 fn images(n: usize, size: usize) -> Tensor {
@@ -12,6 +12,77 @@ fn images(n: usize, size: usize) -> Tensor {
 
 fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("floats")
+}
+
+#[test]
+fn fresh_weights_are_drawn_as_the_papers_are() -> candle_core::Result<()> {
+    let model = Model::init(&registry::find("resnet20-v1", 10).expect("a name"), 0)?;
+    let (mut convolutions, mut linear) = (0, 0);
+    for (name, variable) in model.variables() {
+        let values: Vec<f64> = values(variable).into_iter().map(f64::from).collect();
+        let count = values.len() as f64;
+        let square = values.iter().map(|value| value * value).sum::<f64>() / count;
+        // Five deviations of a mean of so many squares.
+        let is_near = |expected: f64| (square / expected - 1.0).abs() < 5.0 * (2.0 / count).sqrt();
+        match *variable.dims() {
+            // He's rule by the outputs: arXiv 1502.01852, equation (14).
+            [outputs, _, height, width] => {
+                convolutions += 1;
+                assert!(is_near(2.0 / (outputs * height * width) as f64), "{name}: {square}");
+            }
+            // Uniform, as PyTorch draws it.
+            [_, inputs] => {
+                linear += 1;
+                let bound = 1.0 / (inputs as f64).sqrt();
+                assert!(values.iter().all(|value| value.abs() <= bound), "{name}");
+                assert!(is_near(bound * bound / 3.0), "{name}: {square}");
+            }
+            _ if name.starts_with("fc.") || name.starts_with("head.") => {}
+            _ => {
+                let is_one = name.ends_with(".weight") || name.ends_with(".running_var");
+                assert!(values.iter().all(|value| *value == f64::from(u8::from(is_one))), "{name}");
+            }
+        }
+    }
+    assert_eq!((convolutions, linear), (19, 1));
+    Ok(())
+}
+
+#[test]
+fn fresh_gates_begin_with_the_bias_of_their_name() -> candle_core::Result<()> {
+    let named = [
+        ("resnet20-exclusive-gating-bias-7", -7.0),
+        ("resnet20-exclusive-gating-bias-6", -6.0),
+        ("resnet20-exclusive-gating-bias-0", 0.0),
+        ("resnet20-shortcut-only-gating-bias-6", -6.0),
+        ("resnet20-shortcut-only-gating-bias-0", 0.0),
+    ];
+    for (name, bias) in named {
+        let model = Model::init(&registry::find(name, 10).expect("a name"), 0)?;
+        let gates: Vec<_> =
+            model.variables().iter().filter(|(name, _)| name.ends_with("gate.bias")).collect();
+        assert!(gates.len() >= 9, "{name}: {} gates", gates.len());
+        for (gate, variable) in gates {
+            assert!(values(variable).iter().all(|value| *value == bias), "{name}: {gate}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn stochastic_depth_drops_later_branches_more() -> candle_core::Result<()> {
+    let spec = registry::find("resnet20-v2", 10).expect("a name");
+    let model =
+        Model::with_options(&spec, &ModelOptions { stochastic_depth: 0.5, ..ModelOptions::default() })?;
+    let plan = model.network().plan_for(Shape::of(&images(2, 16))?)?.to_string();
+    let stay =
+        plan.lines().filter_map(|line| line.split("drop path, ").nth(1)?.split(' ').next()?.parse().ok());
+    let stay: Vec<f64> = stay.collect();
+    // The first of nine units is never dropped, the last half the time.
+    let expected: Vec<f64> = (1..9).map(|unit| 1.0 - 0.5 * f64::from(unit) / 8.0).collect();
+    assert_eq!(stay.len(), expected.len(), "{plan}");
+    assert!(stay.iter().zip(&expected).all(|(stay, expected)| (stay - expected).abs() < 1e-6), "{stay:?}");
+    Ok(())
 }
 
 #[test]

@@ -31,6 +31,7 @@
 //! | `cpu/` | the executor: buffers, lazy norms, each step's forward and backward |
 //! | `plan/` | what a plan is: [`Graph`], [`Plan`], steps as data, what is folded |
 //! | `draws.rs`, `mode.rs` | random draws by counter; training or evaluation |
+//! | `parameters.rs` | parameters on their way into a run, gradients on the way back |
 //! | `part.rs` | a batch that several processes compute together |
 //!
 //! ```

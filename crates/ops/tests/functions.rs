@@ -1,5 +1,5 @@
-//! Every function on tensors against the f64 reference, outputs and all gradients, through candle's
-//! `backward`.
+//! Functions on tensors against the f64 reference, outputs and all gradients, through candle's `backward`;
+//! the other functions are in `variants.rs`.
 
 mod common;
 

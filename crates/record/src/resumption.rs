@@ -65,7 +65,7 @@ impl RunRecord {
 }
 
 impl fmt::Display for Resumption {
-    /// `at step 400 (2 threads, on an AMD EPYC)`; no date.
+    /// `at step 400 (1 thread, on AMD EPYC with 2 cores)`; no date.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted = |number: usize, one: &str, several: &str| match number {
             1 => format!("1 {one}"),
@@ -74,7 +74,7 @@ impl fmt::Display for Resumption {
         let changes: Vec<String> = [
             self.threads.map(|threads| counted(threads, "thread", "threads")),
             self.processes.map(|processes| counted(processes, "process", "processes")),
-            self.machine.as_ref().map(|machine| format!("on {}, {} threads", machine.cpu, machine.cores)),
+            self.machine.as_ref().map(|machine| format!("on {} with {} cores", machine.cpu, machine.cores)),
             self.version.as_ref().map(|version| format!("resnet {version}")),
             self.built_with.as_ref().map(|tools| format!("rustc {}", tools.rustc)),
         ]

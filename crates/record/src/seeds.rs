@@ -328,11 +328,21 @@ mod tests {
     }
 
     #[test]
-    fn a_weighted_sum_of_one_training_twice_is_the_contrast_of_two() {
+    fn weights_weigh_the_noise_as_well() {
         let [a, b, c] = [[1.0, 2.0, 4.0], [2.0, 2.5, 4.5], [7.0, 7.5, 9.0]].map(Seeds::of);
+        let [once, twice] = [1.0, 2.0].map(|w| Contrast::weighted(&[(-w, &a), (w, &b)]).unwrap());
+        assert!(near(twice.chance.unwrap(), once.chance.unwrap(), 1e-12), "{once:?} {twice:?}");
+        assert!(near(twice.interval.unwrap(), 2.0 * once.interval.unwrap(), 1e-9), "{once:?} {twice:?}");
+        // Claim 3's weights. Variances of 7/3, 7/4 and 13/12: the error is the root of the sum of each
+        // weight's square times variance over three seeds, the freedom Welch and Satterthwaite's.
+        let claim = Contrast::weighted(&[(1.0, &a), (-1.5, &b), (0.5, &c)]).unwrap();
+        let parts = [7.0 / 3.0, 2.25 * 1.75, 0.25 * 13.0 / 12.0].map(|part| part / 3.0);
+        let sum: f64 = parts.iter().sum();
+        let freedom = sum * sum / parts.iter().map(|part| part * part / 2.0).sum::<f64>();
+        assert!(near(claim.difference, 7.0 / 3.0 - 4.5 + 23.5 / 6.0, 1e-12), "{claim:?}");
+        assert!(near(claim.interval.unwrap(), sum.sqrt() * students_t(0.05, freedom), 1e-9), "{claim:?}");
         let halves = Contrast::weighted(&[(-1.0, &a), (0.5, &b), (0.5, &c)]).unwrap();
         assert!(near(halves.difference, 0.5 * (3.0 + 23.5 / 3.0) - 7.0 / 3.0, 1e-12), "{halves:?}");
-        assert!(halves.chance.is_some_and(|chance| chance > 0.0 && chance < 1.0));
         assert_eq!(Contrast::weighted(&[(1.0, &a), (1.0, &Seeds::default())]), None);
     }
 }

@@ -2,8 +2,8 @@
 
 use resnet_record::paper::{self, CifarRow, ImageNetRow, Reported};
 use resnet_record::{
-    BUILT_IN, DataSet, Duration, ImageCrop, ImageOrientation, Recipe, ScheduleRecipe, Warmup, WarmupFrom,
-    WarmupKind, WarmupRecipe,
+    BUILT_IN, DataSet, Duration, Flip, ImageCrop, ImageOrientation, Recipe, ScheduleRecipe, Warmup,
+    WarmupFrom, WarmupKind, WarmupRecipe,
 };
 
 /// The recipes that cite one of the two papers.
@@ -79,7 +79,10 @@ fn every_row_of_the_tables_has_its_recipe_with_its_error() {
 
 #[test]
 fn cifars_trainings_are_the_papers() {
-    for (recipe, paper) in citing().into_iter().filter(|(recipe, _)| recipe.data.set != DataSet::Images) {
+    let cifars: Vec<_> =
+        citing().into_iter().filter(|(recipe, _)| recipe.data.set != DataSet::Images).collect();
+    assert!(cifars.len() > 30, "{}", cifars.len());
+    for (recipe, paper) in cifars {
         let name = &recipe.name;
         let batch = recipe.train.batch_size as u64;
         assert_eq!(batch, if paper.contains("mini-batch 64") { 64 } else { 128 }, "{name}");
@@ -92,6 +95,8 @@ fn cifars_trainings_are_the_papers() {
         let thousands = 128_000;
         assert_eq!(images(recipe.train.duration), 64 * thousands, "{name}");
         assert_eq!((recipe.data.validation, recipe.optimizer.weight_decay), (0, 1e-4), "{name}");
+        assert_eq!(recipe.optimizer.momentum, 0.9, "{name}");
+        assert_eq!((recipe.augmentation.pad_crop, recipe.augmentation.flip), (4, Flip::Horizontal), "{name}");
         let ScheduleRecipe::MultiStep { lr, divide_by, milestones, warmup } = &recipe.schedule else {
             panic!("{name}")
         };
@@ -125,6 +130,7 @@ fn imagenets_trainings_are_the_papers() {
         assert_eq!(images.image_size, 224, "{name}");
         assert_eq!(recipe.train.duration, Duration::Epochs(90), "{name}");
         assert_eq!((recipe.train.batch_size, recipe.optimizer.weight_decay), (256, 1e-4), "{name}");
+        assert_eq!((recipe.optimizer.momentum, recipe.augmentation.flip), (0.9, Flip::Horizontal), "{name}");
         let ScheduleRecipe::MultiStep { lr, divide_by, milestones, warmup } = &recipe.schedule else {
             panic!("{name}")
         };
@@ -132,6 +138,8 @@ fn imagenets_trainings_are_the_papers() {
         assert_eq!(milestones[..], [Duration::Epochs(30), Duration::Epochs(60)]);
         let has_aspect = recipe.paper.as_ref().is_some_and(|paper| paper.contains("aspect"));
         assert_eq!(images.crop == ImageCrop::RandomResizedCrop, has_aspect, "{name}");
+        // AlexNet's change of light goes with scale augmentation alone.
+        assert_eq!(images.lighting, if has_aspect { 0.0 } else { 0.1 }, "{name}");
         let mut of_one = recipe.clone();
         let message = of_one.set("model.classes=1").unwrap_err().to_string();
         assert!(message.contains("model.classes is 1; a classifier needs at least two"), "{message}");

@@ -33,6 +33,17 @@ fn a_predictor_answers_as_the_network_does_call_after_call() -> Result<(), Box<d
             assert_eq!(answer.top(1)[0].name, expected.top(1)[0].name);
         }
     }
+    // The logit of a class is the mean of its evidence over the places, and the bias.
+    let bias: Vec<f32> = pretrained.network().model().variables()["head.fc.bias"].to_vec1()?;
+    for (class, logit) in expected[1].logits.iter().enumerate() {
+        let evidence = pretrained.heat_map(&images[1], class)?.evidence;
+        let mean = evidence.iter().sum::<f32>() / evidence.len() as f32;
+        assert!(
+            (mean + bias[class] - logit).abs() < 1e-5,
+            "{class}: {mean} and {}, not {logit}",
+            bias[class]
+        );
+    }
     assert!(predictor.predict(&[])?.is_empty());
     let answers = predictor.predict(&images)?;
     drop(predictor);

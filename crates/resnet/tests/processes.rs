@@ -63,6 +63,7 @@ fn trained(count: usize, dir: &Path, changes: &[&str]) -> (Vec<f64>, Option<resn
 
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!((a.len(), b.len()), (50, 50));
+    assert!(a.iter().chain(b).all(|loss| loss.is_finite()), "{a:?} {b:?}");
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |most, one| if one > most { one } else { most })
 }
 

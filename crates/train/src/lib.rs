@@ -191,8 +191,8 @@ pub trait Classifier: Sync {
     fn begin_step(&self, _step: u64) {}
 
     /// A summary of each layer's output, in the order of the forward pass: its largest magnitude, and how
-    /// many of its values are not finite. It is for a report of a training that diverged. Running statistics
-    /// stay as they are. Empty where a classifier cannot tell, as by default.
+    /// many of its values are not finite. `images` is `[N, C, H, W]`. It is called when a training has
+    /// diverged, and before each step with [`Anomalies::Detect`]. Running statistics stay as they are. Empty where a classifier cannot tell, as by default.
     ///
     /// # Errors
     /// Whatever the network's operations report.

@@ -12,8 +12,8 @@ use crate::{AllReduce, Alone};
 /// another order, and without `train.sync_bn` each batch norm sees its own part of a batch.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Setting it to true, in a signal handler for instance, stops the training between two steps or within
-    /// an evaluation; `last.safetensors` is written then.
+    /// Setting it to true, in a signal handler for instance, stops the training before the next batch (with
+    /// several processes, the next step) or within an evaluation; `last.safetensors` is written then.
     pub stop: Arc<AtomicBool>,
     /// Entries for the metadata of every checkpoint, such as the model's name and its classes.
     pub metadata: BTreeMap<String, String>,

@@ -38,28 +38,43 @@ pub trait AllReduce: fmt::Debug + Send + Sync {
     /// Other exchanges may begin before it has ended; all processes begin all of them in the same order.
     ///
     /// # Errors
-    /// [`Error::Apart`] if another process has left, or does not answer; so for all methods.
+    /// [`Error::Apart`] if another process has left, or does not answer.
     fn begin_sum(&self, values: Vec<f32>) -> Result<Begun<f32>, Error>;
 
     /// The same in f64, for counts and statistics.
+    ///
+    /// # Errors
+    /// As [`AllReduce::begin_sum`].
     fn begin_sum_f64(&self, values: Vec<f64>) -> Result<Begun<f64>, Error>;
 
-    /// Replaces `values` by their sums over all processes.
+    /// Replaces `values` by their sums over all processes, which all give as many.
+    ///
+    /// # Errors
+    /// As [`AllReduce::begin_sum`].
     fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
         values.copy_from_slice(&self.begin_sum(values.to_vec())?.wait()?);
         Ok(())
     }
 
     /// The same in f64.
+    ///
+    /// # Errors
+    /// As [`AllReduce::begin_sum`].
     fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
         values.copy_from_slice(&self.begin_sum_f64(values.to_vec())?.wait()?);
         Ok(())
     }
 
     /// Replaces `bytes` by those of the first process.
+    ///
+    /// # Errors
+    /// As [`AllReduce::begin_sum`].
     fn broadcast(&self, bytes: &mut Vec<u8>) -> Result<(), Error>;
 
     /// The bytes of each process, in their order.
+    ///
+    /// # Errors
+    /// As [`AllReduce::begin_sum`].
     fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Error>;
 }
 

@@ -135,3 +135,86 @@ pub(crate) fn last_batch(recipe: &Recipe) -> LastBatch {
         resnet_record::LastBatch::Drop => LastBatch::Drop,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(name: &str, changes: &[&str]) -> Recipe {
+        let mut recipe = Recipe::built_in(name).unwrap();
+        recipe.set_all(changes).unwrap();
+        recipe
+    }
+
+    #[test]
+    fn the_papers_recipes_augment_as_the_paper_does() {
+        let cifar = recipe("cifar10-resnet110-v2", &[]);
+        assert_eq!(augmentation(&cifar), Augmentation::PadCropFlip { padding: 4, flip: Flip::Half });
+        assert_eq!((mix(&cifar), order(&cifar)), (None, Order::Shuffled));
+        let imagenet = recipe("imagenet-resnet200-v2-scale", &[]);
+        let expected = TrainTransform {
+            decoding: Decoding::Exact,
+            crop: Crop::RandomScale { shorter: 256..=480 },
+            side: 224,
+            interpolation: InterpolationChoice::Bilinear,
+            flip: Flip::Half,
+            policy: Policy::None,
+            jitter: ColorJitter::default(),
+            lighting: 0.1,
+            erasing: None,
+        };
+        assert_eq!(train_transform(&imagenet), Some(expected.clone()));
+        let aspect = recipe("imagenet-resnet200-v2", &[]);
+        let crop = Crop::RandomResized { area: 0.08..=1.0, ratio: 0.75..=4.0 / 3.0 };
+        assert_eq!(train_transform(&aspect), Some(TrainTransform { crop, lighting: 0.0, ..expected }));
+    }
+
+    #[test]
+    fn every_key_of_images_reaches_its_transform() {
+        let changes = [
+            "images.decode=scaled",
+            "images.crop=random-resized-crop",
+            "images.interpolation=bicubic",
+            "images.color_jitter=0.4",
+            "images.lighting=0.2",
+            "images.random_erasing=0.25",
+            "images.auto_augment=rand-m7-mstd0.5-n3-p0.8-inc1",
+            "images.image_size=160",
+            "augmentation.flip=none",
+        ];
+        let timm = RandAugment { magnitude: 7.0, magnitude_std: 0.5, operations: 3, probability: 0.8 };
+        let expected = TrainTransform {
+            decoding: Decoding::Scaled,
+            crop: Crop::RandomResized { area: 0.08..=1.0, ratio: 0.75..=4.0 / 3.0 },
+            side: 160,
+            interpolation: InterpolationChoice::Bicubic,
+            flip: Flip::Never,
+            policy: Policy::Timm(timm),
+            jitter: ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.0 },
+            lighting: 0.2,
+            erasing: Some(RandomErasing { probability: 0.25, filling: Filling::Mean }),
+        };
+        assert_eq!(train_transform(&recipe("imagenet-resnet50-v2", &changes)), Some(expected));
+        let policy = |name: &str| {
+            let change = format!("images.auto_augment={name}");
+            train_transform(&recipe("imagenet-resnet50-v2", &[&change])).unwrap().policy
+        };
+        assert_eq!(policy("randaugment"), Policy::Rand { operations: 2, magnitude: 9 });
+        assert_eq!(policy("trivialaugment"), Policy::Trivial);
+    }
+
+    #[test]
+    fn every_key_of_batches_reaches_the_loader() {
+        let with = |changes: &[&str]| recipe("cifar10-resnet110-v2", changes);
+        let (mixup, cutmix) = ("augmentation.mixup=0.2", "augmentation.cutmix=1.0");
+        assert_eq!(mix(&with(&[mixup])), Some(Mix::Mixup { alpha: 0.2 }));
+        assert_eq!(mix(&with(&[cutmix])), Some(Mix::CutMix { alpha: 1.0 }));
+        assert_eq!(mix(&with(&[mixup, cutmix])), Some(Mix::Either { mixup: 0.2, cutmix: 1.0 }));
+        assert_eq!(order(&with(&["data.sampling=balanced"])), Order::Balanced);
+        let repeated = ["data.sampling=repeated", "train.grad_accum_steps=2"];
+        assert_eq!(order(&with(&repeated)), Order::Repeated { times: 3, within: 256 });
+        assert_eq!(last_batch(&with(&["train.last_batch=drop"])), LastBatch::Drop);
+        let bare = with(&["augmentation.pad_crop=0", "augmentation.flip=none"]);
+        assert_eq!(augmentation(&bare), Augmentation::None);
+    }
+}

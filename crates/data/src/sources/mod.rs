@@ -1,5 +1,5 @@
-//! Data sets that stay in files while they are trained on: class folders, tar shards, tables of images,
-//! packed pixels.
+//! Data sets that stay in files while they are trained on: class folders, images with a list of labels, tar
+//! shards, ImageNet's archives, tables of images, packed pixels.
 //!
 //! A [`Source`] is one split of such a data set. It knows from an [`Index`], which of shards, archives
 //! and tables is kept beside the data, which records there are, and reads runs of them. What a record is

@@ -137,7 +137,7 @@ pub enum Error {
     },
     /// No such depth.
     #[error(
-        "{name:?}: a CIFAR ResNet has 6n + 2 layers (20, 32, 44, 56, 110, ...) or 9n + 2 with bottlenecks (164, 1001, ...), at most {DEEPEST}, not {depth}"
+        "{name:?}: a CIFAR ResNet has 6n + 2 layers (20, 32, 44, 56, 110, ...), 9n + 2 with bottlenecks (164, 1001, ...) or 3n + 2 with units of one layer, at most {DEEPEST}, not {depth}"
     )]
     Depth {
         /// What was asked for.

@@ -53,7 +53,7 @@ pub const KEYS: &[Key] = &[
     key(("expected_error", ABSENT), ("percent", "the published test error of this very recipe"), ("", "")),
     key(("model.name", None), ("name", "the network, as `cargo xtask models` lists them"), ("", "timm `--model`")),
     key(("model.classes", ABSENT), ("count", "the number of classes; left out, that of the data set"), ("", "timm `--num-classes`")),
-    key(("model.zero_init_residual", Some("false")), ("true, false", "whether the last norm of each residual branch starts at zero"), ("1706.02677", "torchvision `zero_init_residual`, timm `zero_init_last`")),
+    key(("model.zero_init_residual", Some("false")), ("true, false", "whether each residual branch starts at zero: its last norm, or its last convolution where the branch ends in one (v2)"), ("1706.02677", "torchvision `zero_init_residual`, timm `zero_init_last`")),
     key(("model.stochastic_depth", Some("0.0")), ("probability", "how often a training image skips the last residual branch; earlier branches proportionally less"), ("1603.09382", "timm `--drop-path`")),
     key(("data.set", None), ("cifar10, cifar100, generated, images", "the data set"), ("", "timm `--dataset`")),
     key(("data.validation", Some("0")), ("images", "training images held out to choose the best epoch; with 0 the last epoch is reported"), ("", "")),

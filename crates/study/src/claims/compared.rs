@@ -57,12 +57,7 @@ impl Decided {
         // A claim is supported by all of its differences, but one can contradict it: of several true ones
         // chance must not find one more often than of a single one.
         let tests = compared.len();
-        let decided = compared.iter().filter_map(|one| match (one.fails, one.contrast) {
-            (Some(failing), _) => Some(failing == Failing::Row),
-            (None, Some(contrast)) if contrast.difference > 0.0 => contrast.is_decided().then_some(true),
-            (None, Some(contrast)) => contrast.is_decided_among(tests).then_some(false),
-            (None, None) => None,
-        });
+        let decided = compared.iter().filter_map(|one| is_as_claimed(one.fails, one.contrast, tests));
         let (right, wrong): (Vec<bool>, Vec<bool>) = decided.partition(|is_right| *is_right);
         Decided { right: right.len(), wrong: wrong.len() }
     }
@@ -77,6 +72,16 @@ impl Decided {
             () if self.right == wanted => Verdict::Supported,
             () => Verdict::Undecided,
         }
+    }
+}
+
+/// Whether a difference is as claimed, where it is decided; it is one of `tests`.
+fn is_as_claimed(fails: Option<Failing>, contrast: Option<Contrast>, tests: usize) -> Option<bool> {
+    match (fails, contrast) {
+        (Some(failing), _) => Some(failing == Failing::Row),
+        (None, Some(contrast)) if contrast.difference > 0.0 => contrast.is_decided().then_some(true),
+        (None, Some(contrast)) => contrast.is_decided_among(tests).then_some(false),
+        (None, None) => None,
     }
 }
 
@@ -160,6 +165,18 @@ pub(crate) fn noise(contrast: &Contrast, unit: Unit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_counterexample_among_several_must_be_rarer_than_a_single_one() {
+        let of = |difference, tests| {
+            let chance = Some(0.02);
+            let contrast = Contrast { difference, chance, interval: None, seeds_to_decide: None };
+            is_as_claimed(None, Some(contrast), tests)
+        };
+        assert_eq!([of(-1.0, 1), of(-1.0, 8)], [Some(false), None]);
+        assert_eq!([of(1.0, 1), of(1.0, 8)], [Some(true), Some(true)]);
+        assert_eq!(is_as_claimed(Some(Failing::Base), None, 8), Some(false));
+    }
 
     #[test]
     fn one_counterexample_contradicts_a_claim_on_several_things_at_once() {

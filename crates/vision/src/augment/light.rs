@@ -96,6 +96,21 @@ mod tests {
     }
 
     #[test]
+    fn brightness_reaches_its_limits_and_no_further() {
+        let jitter = ColorJitter { brightness: 0.4, ..ColorJitter::default() };
+        let values: Vec<u8> = (0..2_000)
+            .map(|i| {
+                let mut pixels = [[100, 100, 100, 0]];
+                jitter.apply(&mut pixels, &mut RandomStream::new(0, purposes::JITTER, 0, i));
+                pixels[0][0]
+            })
+            .collect();
+        let (least, most) = (values.iter().min(), values.iter().max());
+        assert!(values.iter().all(|value| (60..=140).contains(value)), "{least:?} {most:?}");
+        assert!(least < Some(&63) && most > Some(&137), "{least:?} {most:?}");
+    }
+
+    #[test]
     fn a_jitter_with_all_fields_0_changes_nothing() {
         let pixels: Vec<Pixel> = (0..60u8).map(|i| [i, 255 - i, i.wrapping_mul(31), 0]).collect();
         let stream = || RandomStream::new(1, purposes::JITTER, 2, 3);

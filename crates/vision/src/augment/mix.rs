@@ -207,6 +207,26 @@ mod tests {
     }
 
     #[test]
+    fn weights_are_of_the_beta_distribution_and_rectangles_of_the_area_asked_for() {
+        for alpha in [0.2, 1.0] {
+            let weights = (0..4_000).map(|number| {
+                f64::from(Mix::Mixup { alpha }.apply(&mut batch(2), 2, 0, 0, number).unwrap()[0])
+            });
+            let squares = weights.map(|weight| (weight - 0.5).powi(2)).sum::<f64>() / 4_000.0;
+            // The variance of Beta(alpha, alpha); its estimate scatters by less than 2 %.
+            let variance = 0.25 / (2.0 * alpha + 1.0);
+            assert!((squares / variance - 1.0).abs() < 0.08, "{alpha}: {squares}, not {variance}");
+        }
+        let mut stream = RandomStream::new(0, purposes::MIX, 0, 0);
+        let areas = (0..500).map(|_| {
+            let (columns, rows) = rectangle(1_000, 1_000, 0.25, &mut stream);
+            columns.len() * rows.len()
+        });
+        // A quarter of them lie within the image whole.
+        assert_eq!(areas.max(), Some(500 * 500));
+    }
+
+    #[test]
     fn one_image_stays_and_nonsense_is_refused() {
         let mut one = batch(1);
         assert_eq!(Mix::CutMix { alpha: 1.0 }.apply(&mut one, 2, 0, 0, 0).unwrap(), [1.0, 0.0]);

@@ -1,4 +1,4 @@
-"""Writes checksums of what Pillow makes of images, for tests/images.rs to compare with.
+"""Writes checksums of what Pillow makes of images, for tests/real_images.rs to compare with.
 
     python3 crates/vision/tests/pillow/images.py "$RESNET_TEST_DATA"
 

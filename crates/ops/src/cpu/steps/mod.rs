@@ -23,7 +23,7 @@ pub(super) trait Execute {
     fn backward(&self, step: &Step, run: &mut Backward) -> Result<()>;
 }
 
-/// Who runs a step: the one place that tells ops apart.
+/// Who runs a step.
 pub(super) fn of(op: &Op) -> &dyn Execute {
     match op {
         Op::Conv(step) => step,
