@@ -30,8 +30,13 @@ fn no_bytes_break_a_parser() {
         eprintln!("{told}");
         PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(told);
     });
+    let regressions = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/regressions");
+    for entry in fs::read_dir(&regressions).expect("inputs that broke something") {
+        let name = entry.expect("a readable folder").file_name();
+        assert!(TARGETS.iter().any(|target| name == target.name), "{name:?} is no target");
+    }
     for target in &TARGETS {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/regressions").join(target.name);
+        let folder = regressions.join(target.name);
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let path = entry.expect("a readable folder").path();
             check(target, &fs::read(&path).expect("a readable file"), &path.display().to_string());

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_rectangle_is_erased_with_the_given_probability() {
         let (side, erasing) = (40, RandomErasing { probability: 0.25, filling: Filling::Mean });
-        let (mut erased, mut fractions) = (0, 0.0);
+        let (mut erased, mut fractions, mut ratios) = (0, 0.0, vec![]);
         for i in 0..4_000 {
             let mut input = vec![1.0; 3 * side * side];
             erasing.apply(&mut input, side, &mut RandomStream::new(0, purposes::ERASE, 0, i));
@@ -68,8 +68,14 @@ mod tests {
                 // Sides are rounded to whole pixels.
                 assert!((0.01..0.36).contains(&fraction), "{fraction}");
                 fractions += fraction;
+                let rows = input[..side * side].chunks_exact(side).filter(|row| row.contains(&0.0)).count();
+                ratios.push((count / rows) as f64 / rows as f64);
             }
         }
+        // Width over height from 0.3 to 3.3, in whole pixels.
+        ratios.sort_by(f64::total_cmp);
+        let (narrowest, widest) = (ratios[0], ratios[ratios.len() - 1]);
+        assert!((0.2..0.4).contains(&narrowest) && (2.5..5.0).contains(&widest), "{narrowest} {widest}");
         // Standard deviation 27.
         assert!(1000i32.abs_diff(erased) < 130, "{erased}");
         assert!((0.13..0.18).contains(&(fractions / f64::from(erased))), "{fractions}");

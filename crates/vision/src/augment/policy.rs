@@ -213,7 +213,26 @@ mod tests {
     }
 
     #[test]
-    fn policies_draw_every_operation_and_the_same_one_for_the_same_key() {
+    fn rand_augment_draws_each_operation_in_both_directions() {
+        let (pixels, width) = image();
+        let size = (width, pixels.len() / width);
+        let each = KINDS.iter().flat_map(|kind| [1.0, -1.0].map(|sign| (*kind, sign))).map(|(kind, sign)| {
+            let mut out = pixels.clone();
+            operation(kind, Ranges::Rand, 9, sign, size).apply(&mut out, width);
+            out
+        });
+        let filled = (InterpolationChoice::Bilinear, [0; 3]);
+        let drawn = (0..1_000).map(|i| {
+            let mut out = pixels.clone();
+            let mut stream = RandomStream::new(0, purposes::POLICY, 0, i);
+            Policy::Rand { operations: 1, magnitude: 9 }.apply(&mut out, width, filled, &mut stream);
+            out
+        });
+        assert!(drawn.collect::<HashSet<_>>() == each.collect::<HashSet<_>>());
+    }
+
+    #[test]
+    fn policies_draw_many_operations_and_the_same_one_for_the_same_key() {
         let (pixels, width) = image();
         let timm = RandAugment { magnitude: 7.0, magnitude_std: 0.5, operations: 2, probability: 0.5 };
         for policy in [Policy::RAND, Policy::Trivial, Policy::Timm(timm)] {

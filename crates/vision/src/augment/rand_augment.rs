@@ -133,6 +133,8 @@ fn operation(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::Interpolation;
     use crate::augment::operation::testing::{checksum, image};
@@ -200,6 +202,24 @@ mod tests {
         let (half, all) = (changed(0.5), changed(1.0));
         // `half` has a standard deviation of ten.
         assert!(all > 340 && half.abs_diff(all / 2) < 40, "{half} and {all} of 400");
+    }
+
+    #[test]
+    fn magnitudes_scatter_by_their_deviation() {
+        let (pixels, width) = image();
+        let different = |magnitude_std: f64| {
+            let policy = RandAugment { magnitude: 5.0, magnitude_std, operations: 1, probability: 1.0 };
+            let drawn = (0..600).map(|i| {
+                let mut out = pixels.clone();
+                let mut stream = RandomStream::new(0, purposes::POLICY, 0, i);
+                policy.apply(&mut out, width, (InterpolationChoice::Bilinear, FILL), &mut stream);
+                out
+            });
+            drawn.collect::<HashSet<_>>().len()
+        };
+        // Without a deviation each operation has at most its two directions.
+        assert!(different(0.0) <= 2 * KINDS.len(), "{}", different(0.0));
+        assert!(different(0.5) > 100, "{}", different(0.5));
     }
 
     #[test]
