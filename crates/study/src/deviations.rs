@@ -147,13 +147,16 @@ fn warmup_images(recipe: &Recipe, epoch: EpochSize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scale;
+    use crate::{ImageKind, Scale};
 
     #[test]
     fn the_papers_training_differs_in_nothing_and_a_smoke_training_in_much() {
         let paper = Recipe::built_in("cifar10-resnet110-v1").unwrap();
-        assert_eq!(deviations(&paper, &Scale::Full.recipe(&paper, true), None, None), Vec::<String>::new());
-        let smoke = deviations(&paper, &Scale::Smoke.recipe(&paper, false), None, None);
+        assert_eq!(
+            deviations(&paper, &Scale::Full.recipe(&paper, ImageKind::Real), None, None),
+            Vec::<String>::new()
+        );
+        let smoke = deviations(&paper, &Scale::Smoke.recipe(&paper, ImageKind::Generated), None, None);
         let expected = [
             "14 layers, not 110",
             "ten generated shapes, not CIFAR-10",
@@ -164,7 +167,7 @@ mod tests {
         ];
         assert_eq!(smoke, expected);
         let deep = Recipe::built_in("cifar10-resnet164-v2").unwrap();
-        let told = deviations(&deep, &Scale::Small.recipe(&deep, true), None, None);
+        let told = deviations(&deep, &Scale::Small.recipe(&deep, ImageKind::Real), None, None);
         assert_eq!(told[0], "56 layers, not 164");
         let mut cats = Recipe::built_in("imagenet-resnet152-v1").unwrap();
         let imagenet = cats.clone();
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!(deviations(&imagenet, &cats, None, None)[0], "3 classes, not 1,000");
         // The images at hand count, not those that the paper had.
         let few = EpochSize { images: 50_000, steps: 782 };
-        let small = deviations(&imagenet, &Scale::Small.recipe(&imagenet, true), None, Some(few));
+        let small = deviations(&imagenet, &Scale::Small.recipe(&imagenet, ImageKind::Real), None, Some(few));
         let expected = [
             "50 layers, not 152",
             "a training set of 50,000 images, not 1,281,167",
@@ -181,7 +184,7 @@ mod tests {
             "a learning rate of 0.025, not 0.1",
         ];
         assert_eq!(small, expected);
-        let smoke = deviations(&imagenet, &Scale::Smoke.recipe(&imagenet, true), None, Some(few));
+        let smoke = deviations(&imagenet, &Scale::Smoke.recipe(&imagenet, ImageKind::Real), None, Some(few));
         let told = "drops of the rate after 50 % and 75 % of the training, not 33 % and 67 % of the training";
         assert!(smoke.contains(&told.to_owned()), "{smoke:?}");
         let mut held_out = paper.clone();

@@ -5,7 +5,7 @@ use std::fmt;
 use resnet_record::paper::{CifarRow, Reported};
 use resnet_record::{DataSet, Recipe};
 
-use crate::{Scale, Target};
+use crate::{ImageKind, Scale, Target};
 
 /// A table or figure as data.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,10 +109,9 @@ impl Row {
         Row { label: name.clone(), name, group, published, recipe: None, against: None }
     }
 
-    /// The training that stands for it at `scale`; `has_data` tells whether there is a folder of real images.
-    /// `None` for another method.
-    pub fn recipe_at(&self, scale: Scale, has_data: bool) -> Option<Recipe> {
-        Some(scale.recipe(self.recipe.as_ref()?, has_data))
+    /// The training on images of this kind that stands for it at `scale`; `None` for another method.
+    pub fn recipe_at(&self, scale: Scale, images: ImageKind) -> Option<Recipe> {
+        Some(scale.recipe(self.recipe.as_ref()?, images))
     }
 
     /// Whether `name`, as `--only` takes it, means this row: its recipe, its network or its label.

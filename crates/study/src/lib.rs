@@ -25,11 +25,11 @@
 //! | `write` | pages, tables and pictures as files |
 //!
 //! ```
-//! use resnet_study::{Scale, Target, grid};
+//! use resnet_study::{ImageKind, Scale, Target, grid};
 //!
 //! let table = grid(Target::Table2);
 //! assert_eq!(table.rows.len(), 10);
-//! let recipe = table.rows[0].recipe_at(Scale::Small, true).unwrap();
+//! let recipe = table.rows[0].recipe_at(Scale::Small, ImageKind::Real).unwrap();
 //! assert_eq!(recipe.model.name, "resnet56-v1");
 //! ```
 
@@ -62,7 +62,7 @@ pub use grid::{Grid, Panel, Published, Row};
 pub use markdown::markdown;
 pub use page::page;
 pub use results::{Results, RowResult};
-pub use scale::Scale;
+pub use scale::{ImageKind, Scale};
 pub use study::{Job, Request, State, Study};
 pub use tables::grid;
 pub use target::Target;

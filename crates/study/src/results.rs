@@ -113,7 +113,7 @@ impl Results {
 
 impl RowResult {
     fn of(row: &Row, request: &Request, found: &[FoundRun]) -> RowResult {
-        let recipe = row.recipe_at(request.scale, request.has_data);
+        let recipe = row.recipe_at(request.scale, request.images);
         let runs = recipe.as_ref().map_or_else(Vec::new, |recipe| runs_of(recipe, found));
         let outcomes: Vec<Outcome> = runs.iter().map(|run| Outcome::of(run, request.scale)).collect();
         let failed = outcomes.iter().filter(|outcome| outcome.is_failure).count();

@@ -20,6 +20,15 @@ pub enum Scale {
     Smoke,
 }
 
+/// What images a study trains on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageKind {
+    /// Those of the rows' data sets.
+    Real,
+    /// Shapes that a smoke training generates in their place; the other scales have none.
+    Generated,
+}
+
 /// The paper's depths, each with those of small and smoke.
 const DEPTHS: [(usize, usize, usize); 10] = [
     (20, 20, 8),
@@ -77,7 +86,7 @@ impl Scale {
 
     /// `paper`, a built-in recipe, at this scale. A smoke training generates its own images unless there are
     /// data.
-    pub(crate) fn recipe(self, paper: &Recipe, has_data: bool) -> Recipe {
+    pub(crate) fn recipe(self, paper: &Recipe, images: ImageKind) -> Recipe {
         let mut recipe = paper.clone();
         if recipe.data.set != DataSet::Images {
             recipe.train.evaluate_test = EvaluateTest::EachEpoch;
@@ -85,7 +94,7 @@ impl Scale {
         match self {
             Scale::Full => recipe.train.evaluate_every_epochs = 2,
             Scale::Small => small(&mut recipe),
-            Scale::Smoke => smoke(&mut recipe, has_data),
+            Scale::Smoke => smoke(&mut recipe, images),
         }
         if self != Scale::Full {
             // Nothing was published of this training.
@@ -144,12 +153,12 @@ fn small(recipe: &mut Recipe) {
 }
 
 /// Makes a training of some thousand images, in smaller batches.
-fn smoke(recipe: &mut Recipe, has_data: bool) {
+fn smoke(recipe: &mut Recipe, kind: ImageKind) {
     let images = match recipe.data.set {
         DataSet::Images => SMOKE_IMAGENET_IMAGES,
         DataSet::Cifar10 | DataSet::Cifar100 | DataSet::Generated => SMOKE_IMAGES,
     };
-    if !has_data {
+    if kind == ImageKind::Generated {
         recipe.data.set = DataSet::Generated;
         recipe.data.generated = Some(GENERATED);
         recipe.images = None;
@@ -177,8 +186,8 @@ fn length(recipe: &mut Recipe, duration: Duration, drops: [Duration; 2], rise: O
 mod tests {
     use super::*;
 
-    fn at(scale: Scale, name: &str, has_data: bool) -> Recipe {
-        let recipe = scale.recipe(&Recipe::built_in(name).unwrap(), has_data);
+    fn at(scale: Scale, name: &str, images: ImageKind) -> Recipe {
+        let recipe = scale.recipe(&Recipe::built_in(name).unwrap(), images);
         recipe.validate().unwrap_or_else(|error| panic!("{name}: {error}"));
         recipe
     }
@@ -193,11 +202,11 @@ mod tests {
             ("imagenet-resnet200-v2", "resnet101-v2-imagenet", "resnet34-v2-imagenet"),
         ];
         for (recipe, small, smoke) in rows {
-            assert_eq!(at(Scale::Small, recipe, true).model.name, small);
-            assert_eq!(at(Scale::Smoke, recipe, false).model.name, smoke);
+            assert_eq!(at(Scale::Small, recipe, ImageKind::Real).model.name, small);
+            assert_eq!(at(Scale::Smoke, recipe, ImageKind::Generated).model.name, smoke);
             let paper = Recipe::built_in(recipe).unwrap();
-            assert_eq!(at(Scale::Full, recipe, true).model.name, paper.model.name);
-            assert_eq!(at(Scale::Full, recipe, true).expected_error, paper.expected_error);
+            assert_eq!(at(Scale::Full, recipe, ImageKind::Real).model.name, paper.model.name);
+            assert_eq!(at(Scale::Full, recipe, ImageKind::Real).expected_error, paper.expected_error);
         }
         for (paper, small, smoke) in DEPTHS {
             for unit in ["-v1", "-v2", "-v1-one-layer", "-v1-imagenet"] {
@@ -220,13 +229,13 @@ mod tests {
     #[test]
     fn trainings_are_as_long_as_their_scale_says() {
         let steps = |recipe: &Recipe| recipe.train.duration.steps(recipe.epoch_size(None).unwrap());
-        assert_eq!(steps(&at(Scale::Small, "cifar10-resnet110-v1", true)), 8 * 391);
-        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", false)), 40);
+        assert_eq!(steps(&at(Scale::Small, "cifar10-resnet110-v1", ImageKind::Real)), 8 * 391);
+        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", ImageKind::Generated)), 40);
         // An epoch of 50,000 images ends in a smaller batch, so a step is a little less than 64 images.
-        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", true)), 41);
+        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet110-v1", ImageKind::Real)), 41);
         // Half the mini-batch, as many images.
-        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet1001-v2-batch64", false)), 80);
-        assert_eq!(steps(&at(Scale::Smoke, "imagenet-resnet152-v2", false)), 20);
-        assert_eq!(steps(&at(Scale::Full, "cifar10-resnet110-v1", true)), 64_000);
+        assert_eq!(steps(&at(Scale::Smoke, "cifar10-resnet1001-v2-batch64", ImageKind::Generated)), 80);
+        assert_eq!(steps(&at(Scale::Smoke, "imagenet-resnet152-v2", ImageKind::Generated)), 20);
+        assert_eq!(steps(&at(Scale::Full, "cifar10-resnet110-v1", ImageKind::Real)), 64_000);
     }
 }

@@ -12,7 +12,7 @@ use crate::find::{FoundRun, RunStatus, find_runs};
 use crate::grid::Grid;
 use crate::tables::grid;
 use crate::target::Target;
-use crate::{Error, Scale};
+use crate::{Error, ImageKind, Scale};
 
 /// Which trainings are asked for, and where runs lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Request {
     pub seeds: u64,
     /// Rows, by their names; none means all.
     pub only: Vec<String>,
-    /// Whether there is a folder of real images; a smoke training generates its own otherwise.
-    pub has_data: bool,
+    /// What images are trained on.
+    pub images: ImageKind,
     /// The folder that runs and pages are written to; it has a folder for each scale.
     pub out: PathBuf,
     /// Folders of runs that were made elsewhere.
@@ -112,7 +112,7 @@ impl Study {
                     request.only.is_empty() || request.only.iter().any(|name| row.is_called(name));
                 let is_known = jobs.iter().any(|job| job.row == row.name && job.recipe.train.seed == seed);
                 let Some((paper, mut recipe)) =
-                    row.recipe.clone().zip(row.recipe_at(request.scale, request.has_data))
+                    row.recipe.clone().zip(row.recipe_at(request.scale, request.images))
                 else {
                     continue;
                 };
@@ -229,7 +229,7 @@ mod tests {
             scale: Scale::Small,
             seeds: 2,
             only: vec![],
-            has_data: true,
+            images: ImageKind::Real,
             out: out.to_owned(),
             runs: vec![],
         }

@@ -212,7 +212,7 @@ fn with_shared(rows: Vec<Row>) -> (Vec<Row>, Vec<Panel>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scale;
+    use crate::{ImageKind, Scale};
 
     #[test]
     fn every_row_that_can_be_trained_has_its_recipe() {
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn no_published_error_counts_as_a_failure() {
         for row in Target::TABLES_AND_FIGURES.into_iter().flat_map(|target| grid(target).rows) {
-            let recipe = row.recipe_at(Scale::Full, true);
+            let recipe = row.recipe_at(Scale::Full, ImageKind::Real);
             let Some((error, recipe)) = row.published.error().zip(recipe) else { continue };
             assert!(error <= Scale::Full.fails_above(&recipe), "{}", row.name);
         }

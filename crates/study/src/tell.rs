@@ -7,7 +7,7 @@ use crate::grid::{Published, data_words};
 use crate::results::{Results, RowResult};
 use crate::target::Target;
 use crate::words::{counted, listed, percent, signed};
-use crate::{Request, Scale};
+use crate::{ImageKind, Request, Scale};
 
 /// A deviation of more rows than this is told with their number instead of their names.
 const SHARED: usize = 3;
@@ -67,7 +67,7 @@ pub(crate) const STATISTICS: &str = "Median, deviation and loss are over all see
 pub(crate) fn failure_words(results: &Results) -> String {
     let request = &results.request;
     let mut limits: Vec<(f64, DataSet)> = vec![];
-    for recipe in results.rows.iter().filter_map(|row| row.row.recipe_at(request.scale, request.has_data)) {
+    for recipe in results.rows.iter().filter_map(|row| row.row.recipe_at(request.scale, request.images)) {
         let limit = (request.scale.fails_above(&recipe), recipe.data.set);
         if !limits.contains(&limit) {
             limits.push(limit);
@@ -170,6 +170,6 @@ pub(crate) fn commands(results: &Results) -> Vec<String> {
 
 /// `cargo xtask reproduce table2 --scale small --seeds 2 --data DIR`
 pub(crate) fn command(request: &Request, target: Target, seeds: u64) -> String {
-    let data = if request.has_data { " --data DIR" } else { "" };
+    let data = if request.images == ImageKind::Real { " --data DIR" } else { "" };
     format!("cargo xtask reproduce {} --scale {} --seeds {seeds}{data}", target.name(), request.scale)
 }

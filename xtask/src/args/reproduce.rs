@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use resnet_study::{Request, Scale, Target};
+use resnet_study::{ImageKind, Request, Scale, Target};
 
 use super::{FormatArg, ThreadsArg, positive};
 
@@ -55,7 +55,10 @@ impl ReproduceArgs {
             scale,
             seeds: self.seeds.map_or(scale.usual_seeds(), NonZeroU64::get),
             only: self.only.clone(),
-            has_data: scale != Scale::Smoke || self.data.is_some(),
+            images: match (scale, &self.data) {
+                (Scale::Smoke, None) => ImageKind::Generated,
+                _ => ImageKind::Real,
+            },
             out: self.out.clone(),
             runs: self.runs.clone(),
         }

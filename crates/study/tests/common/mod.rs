@@ -5,7 +5,7 @@ use std::path::Path;
 use resnet_record::{
     Checkpoint, Divergence, EpochMetrics, Machine, Metric, Recipe, Run, RunRecord, Scores, StepMetrics,
 };
-use resnet_study::{Request, Scale, Target, grid};
+use resnet_study::{ImageKind, Request, Scale, Target, grid};
 
 const STEPS: u64 = 8 * 391;
 
@@ -15,7 +15,7 @@ pub(crate) fn request(out: &Path, targets: &[Target]) -> Request {
         scale: Scale::Small,
         seeds: 2,
         only: vec![],
-        has_data: true,
+        images: ImageKind::Real,
         out: out.to_owned(),
         runs: vec![],
     }
@@ -24,7 +24,7 @@ pub(crate) fn request(out: &Path, targets: &[Target]) -> Request {
 pub(crate) fn recipe(target: Target, row: &str, seed: u64) -> Recipe {
     let table = grid(target);
     let row = table.rows.iter().find(|known| known.name == row).unwrap_or_else(|| panic!("no row {row}"));
-    let mut recipe = row.recipe_at(Scale::Small, true).expect("a row that is trained");
+    let mut recipe = row.recipe_at(Scale::Small, ImageKind::Real).expect("a row that is trained");
     recipe.train.seed = seed;
     recipe
 }
