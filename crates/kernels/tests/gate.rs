@@ -82,7 +82,7 @@ fn dropout_keeps_what_its_keys_say() {
     let x = vec![1.0; 2 * image_len];
     let drop = |keys: [u64; 2]| {
         let mut y = vec![f32::NAN; x.len()];
-        dropout(&keys, keep, &x, &mut y);
+        dropout(Isa::best(), &keys, keep, &x, &mut y);
         y
     };
     let y = drop([mix(1), mix(2)]);
@@ -99,9 +99,30 @@ fn dropout_keeps_what_its_keys_say() {
     assert!(y[..image_len] == swapped[image_len..] && y[image_len..] == swapped[..image_len]);
     // All and nothing are the identity.
     let mut all = vec![f32::NAN; x.len()];
-    dropout(&[3, 4], 1.0, &x, &mut all);
+    dropout(Isa::best(), &[3, 4], 1.0, &x, &mut all);
     assert_eq!(all, x);
-    dropout(&[], 0.5, &[], &mut []);
+    dropout(Isa::best(), &[], 0.5, &[], &mut []);
+}
+
+/// Images that end within a chunk, at its end and far beyond it.
+#[test]
+fn every_instruction_set_drops_the_elements_that_are_drawn() {
+    for image_len in [1, 7, 33, 16 << 10, (16 << 10) + 5] {
+        let (images, keep) = (if image_len > 1000 { 2 } else { 900 }, 0.3);
+        let images = if cfg!(miri) { images.min(3) } else { images };
+        let x = uniform(5, images * image_len);
+        let keys: Vec<u64> = (0..images as u64).map(mix).collect();
+        let drawn = |(i, x): (usize, &f32)| {
+            let draw = mix(keys[i / image_len].wrapping_add((i % image_len) as u64)) >> 32;
+            if (draw as f64) < (keep * 2f64.powi(32)).round() { x * (1.0 / keep) as f32 } else { 0.0 }
+        };
+        let expected: Vec<f32> = x.iter().enumerate().map(drawn).collect();
+        for isa in Isa::available() {
+            let mut y = vec![f32::NAN; x.len()];
+            dropout(isa, &keys, keep, &x, &mut y);
+            assert!(y == expected, "{isa:?}, images of {image_len}");
+        }
+    }
 }
 
 #[test]
@@ -114,7 +135,7 @@ fn threads_change_nothing() {
         gate(Isa::best(), Gate::Carry, &z, &x, &mut y);
         let (from, to) = (GateBackward { z: &z, x: &x, dy: &dy }, |values| Some((Accumulate::Set, values)));
         gate_backward(Isa::best(), Gate::Carry, from, to(&mut dz[..]), to(&mut dx[..]));
-        dropout(&[1, 2, 3, 4], 0.5, &x, &mut dropped);
+        dropout(Isa::best(), &[1, 2, 3, 4], 0.5, &x, &mut dropped);
         vec![y, dz, dx, dropped]
     });
 }

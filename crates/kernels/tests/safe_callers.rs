@@ -76,11 +76,23 @@ fn safe_callers_cannot_write_outside_of_element_wise_kernels() {
             || gate_backward(Isa::best(), Gate::Carry, FITS, None, Some((Accumulate::Add, &mut of::<5>()))),
             "gate: shapes differ",
         ),
-        ("dropout", || dropout::dropout(&[1], 0.5, &of::<4>(), &mut of::<5>()), "dropout: shapes differ"),
-        ("dropout's keys", || dropout::dropout(&[], 0.5, &of::<4>(), &mut of::<4>()), "without keys"),
-        ("its images", || dropout::dropout(&[1, 2, 3], 0.5, &of::<4>(), &mut of::<4>()), "different size"),
-        ("none kept", || dropout::dropout(&[1], 0.0, &of::<4>(), &mut of::<4>()), "(0, 1]"),
-        ("NaN kept", || dropout::dropout(&[1], f64::NAN, &of::<4>(), &mut of::<4>()), "(0, 1]"),
+        (
+            "dropout",
+            || dropout::dropout(Isa::best(), &[1], 0.5, &of::<4>(), &mut of::<5>()),
+            "dropout: shapes differ",
+        ),
+        (
+            "dropout's keys",
+            || dropout::dropout(Isa::best(), &[], 0.5, &of::<4>(), &mut of::<4>()),
+            "without keys",
+        ),
+        (
+            "its images",
+            || dropout::dropout(Isa::best(), &[1, 2, 3], 0.5, &of::<4>(), &mut of::<4>()),
+            "different size",
+        ),
+        ("none kept", || dropout::dropout(Isa::best(), &[1], 0.0, &of::<4>(), &mut of::<4>()), "(0, 1]"),
+        ("NaN kept", || dropout::dropout(Isa::best(), &[1], f64::NAN, &of::<4>(), &mut of::<4>()), "(0, 1]"),
     ]);
 }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use candle_core::Result;
+use resnet_kernels::simd::Isa;
 use resnet_kernels::{Buffer, dropout};
 
 use super::Execute;
@@ -25,7 +26,7 @@ impl Execute for DropStep {
         }
         let number = run.draw(step.output).unwrap_or_else(|| self.draws.next_step());
         let mut y = run.buffer(step.output);
-        self.apply(number, run.images(step.output), &x, &mut y);
+        self.apply(run.isa, (number, run.images(step.output)), &x, &mut y);
         run.write_draw(step.output, Some(number));
         run.write(step.output, y);
         Ok(())
@@ -37,7 +38,7 @@ impl Execute for DropStep {
             None => dy,
             Some(number) => {
                 let mut dx = run.buffer(step.inputs[0]);
-                self.apply(number, run.images(step.output), &dy, &mut dx);
+                self.apply(run.isa, (number, run.images(step.output)), &dy, &mut dx);
                 Arc::new(dx)
             }
         };
@@ -48,13 +49,13 @@ impl Execute for DropStep {
 
 impl DropStep {
     /// Writes what training step `number` leaves of `x` to `out`. The gradient is the same function of `dy`.
-    fn apply(&self, number: u64, images: usize, x: &[f32], out: &mut Buffer) {
+    fn apply(&self, isa: Isa, (number, images): (u64, usize), x: &[f32], out: &mut Buffer) {
         let first = part::first_image();
         match self.what {
             Dropped::Elements => {
                 let keys: Vec<u64> =
                     (first..first + images).map(|image| self.draws.bits(number, image)).collect();
-                dropout::dropout(&keys, self.keep, x, out);
+                dropout::dropout(isa, &keys, self.keep, x, out);
             }
             Dropped::Images => {
                 let image_len = (x.len() / images.max(1)).max(1);
