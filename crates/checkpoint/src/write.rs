@@ -15,8 +15,8 @@ use crate::safetensors::{LONGEST_HEADER, checksum};
 ///
 /// `shapes` has the shape of each array by its name; `values` gives the numbers of the one that it is asked
 /// for, in row-major order, so that only one array has to be in memory twice. It is asked for each array two
-/// times, since a checksum of them all ([`keys::CHECKSUM`]) stands before them in the file. Returns the length
-/// of the file in bytes.
+/// times, since a checksum of them all ([`keys::CHECKSUM`]) stands before them in the file. Returns the
+/// length of the file in bytes.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -34,9 +34,9 @@ use crate::safetensors::{LONGEST_HEADER, checksum};
 /// ```
 ///
 /// # Errors
-/// Those of `values`; [`Error::Write`] for what the system refuses, if an array has more or fewer numbers than
-/// its shape, and if its numbers change meanwhile; [`Error::LongHeader`] if [`read`](crate::read()) would
-/// refuse the file. What stood at `path` is then as it was.
+/// Those of `values`; [`Error::Write`] for what the system refuses, if an array has more or fewer numbers
+/// than its shape, and if its numbers change meanwhile; [`Error::LongHeader`] if [`read`](crate::read())
+/// would refuse the file. What stood at `path` is then as it was.
 pub fn write<E: From<Error>>(
     path: &Path,
     shapes: &BTreeMap<&str, &[usize]>,

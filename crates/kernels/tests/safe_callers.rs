@@ -6,8 +6,10 @@ mod refused;
 
 use refused::refused;
 use resnet_kernels::avg_pool_2x2_ceil::{AvgPool2x2Ceil, avg_pool_2x2_ceil, avg_pool_2x2_ceil_backward};
+use resnet_kernels::dropout::dropout;
 use resnet_kernels::elementwise::{self, ZeroPad, zero_pad, zero_pad_backward};
-use resnet_kernels::gate::{Gate, GateBackward, gate, gate_backward};
+use resnet_kernels::gate::Gate::Carry;
+use resnet_kernels::gate::{GateBackward, gate, gate_backward};
 use resnet_kernels::layout::{nchw_to_nhwc, nhwc_to_nchw};
 use resnet_kernels::norm::{
     Accumulate, Activation, BackwardMap, BackwardSums, GroupNorm, Moments, NormBackward, ScaleShift, apply,
@@ -16,8 +18,10 @@ use resnet_kernels::norm::{
 use resnet_kernels::pixels::{RowTaps, blend_row, inverse_dct};
 use resnet_kernels::pool::{self, PoolKind, PoolShape, global_average, global_average_backward};
 use resnet_kernels::simd::Isa;
-use resnet_kernels::{Buffer, dropout, loss, parallel, probe};
+use resnet_kernels::{Buffer, loss, parallel, probe};
 use resnet_testing::table;
+
+const GATES: &str = "gate: shapes differ";
 
 /// What is wrong, a call, and what is said about it.
 type Call = (&'static str, fn(), &'static str);
@@ -37,6 +41,10 @@ fn of<const N: usize>() -> [f32; N] {
 /// Four of each.
 const FITS: GateBackward = GateBackward { z: &[0.0; 4], x: &[0.0; 4], dy: &[0.0; 4] };
 
+fn drop_of_four(keys: &[u64], keep: f64, out: &mut [f32]) {
+    dropout(Isa::best(), keys, keep, &of::<4>(), out);
+}
+
 #[test]
 fn safe_callers_cannot_write_outside_of_element_wise_kernels() {
     run(&[
@@ -51,48 +59,28 @@ fn safe_callers_cannot_write_outside_of_element_wise_kernels() {
         ("add_relu", || elementwise::add_relu(&of::<4>(), &of::<4>(), &mut of::<5>()), "add_relu: shapes"),
         ("add_assign", || elementwise::add_assign(&mut of::<5>(), &of::<4>()), "add_assign: shapes differ"),
         ("scale", || elementwise::scale(&of::<4>(), 2.0, &mut of::<5>()), "scale: output of another shape"),
-        (
-            "gate's z",
-            || gate(Isa::best(), Gate::Carry, &of::<3>(), &of::<4>(), &mut of::<4>()),
-            "gate: shapes differ",
-        ),
-        (
-            "gate's x",
-            || gate(Isa::best(), Gate::Carry, &of::<4>(), &of::<3>(), &mut of::<4>()),
-            "gate: shapes differ",
-        ),
+        ("gate's z", || gate(Isa::best(), Carry, &of::<3>(), &of::<4>(), &mut of::<4>()), GATES),
+        ("gate's x", || gate(Isa::best(), Carry, &of::<4>(), &of::<3>(), &mut of::<4>()), GATES),
         (
             "gate's dy",
-            || gate_backward(Isa::best(), Gate::Carry, GateBackward { dy: &[0.0; 3], ..FITS }, None, None),
-            "gate: shapes differ",
+            || gate_backward(Isa::best(), Carry, GateBackward { dy: &[0.0; 3], ..FITS }, None, None),
+            GATES,
         ),
         (
             "gate's dz",
-            || gate_backward(Isa::best(), Gate::Carry, FITS, Some((Accumulate::Set, &mut of::<5>())), None),
-            "gate: shapes differ",
+            || gate_backward(Isa::best(), Carry, FITS, Some((Accumulate::Set, &mut of::<5>())), None),
+            GATES,
         ),
         (
             "gate's dx",
-            || gate_backward(Isa::best(), Gate::Carry, FITS, None, Some((Accumulate::Add, &mut of::<5>()))),
-            "gate: shapes differ",
+            || gate_backward(Isa::best(), Carry, FITS, None, Some((Accumulate::Add, &mut of::<5>()))),
+            GATES,
         ),
-        (
-            "dropout",
-            || dropout::dropout(Isa::best(), &[1], 0.5, &of::<4>(), &mut of::<5>()),
-            "dropout: shapes differ",
-        ),
-        (
-            "dropout's keys",
-            || dropout::dropout(Isa::best(), &[], 0.5, &of::<4>(), &mut of::<4>()),
-            "without keys",
-        ),
-        (
-            "its images",
-            || dropout::dropout(Isa::best(), &[1, 2, 3], 0.5, &of::<4>(), &mut of::<4>()),
-            "different size",
-        ),
-        ("none kept", || dropout::dropout(Isa::best(), &[1], 0.0, &of::<4>(), &mut of::<4>()), "(0, 1]"),
-        ("NaN kept", || dropout::dropout(Isa::best(), &[1], f64::NAN, &of::<4>(), &mut of::<4>()), "(0, 1]"),
+        ("dropout", || drop_of_four(&[1], 0.5, &mut of::<5>()), "dropout: shapes differ"),
+        ("dropout's keys", || drop_of_four(&[], 0.5, &mut of::<4>()), "without keys"),
+        ("its images", || drop_of_four(&[1, 2, 3], 0.5, &mut of::<4>()), "different size"),
+        ("none kept", || drop_of_four(&[1], 0.0, &mut of::<4>()), "(0, 1]"),
+        ("NaN kept", || drop_of_four(&[1], f64::NAN, &mut of::<4>()), "(0, 1]"),
     ]);
 }
 

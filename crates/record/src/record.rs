@@ -152,6 +152,35 @@ impl RunRecord {
         }
     }
 
+    /// Notes that the run goes on now after `step` steps, in this program on this machine.
+    ///
+    /// ```
+    /// # let text = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");
+    /// use resnet_record::{Recipe, RunRecord};
+    /// let mut record = RunRecord::begin("run", &Recipe::parse(text, "cifar10-resnet20-v2.toml")?);
+    /// record.resume(400, 2, 1);
+    /// assert_eq!(record.resumptions[0].to_string(), "at step 400 (2 threads)");
+    /// # Ok::<(), resnet_record::Error>(())
+    /// ```
+    pub fn resume(&mut self, step: u64, threads: usize, processes: usize) {
+        fn changed<T: PartialEq>(now: T, before: Option<&T>) -> Option<T> {
+            (before != Some(&now)).then_some(now)
+        }
+        // What the system counts as memory may differ from start to start.
+        let same_machine = |before: &Machine| Machine { memory: before.memory, ..Machine::here() } == *before;
+        let is_same_machine = self.machine.as_ref().is_some_and(same_machine);
+        let resumption = Resumption {
+            step,
+            at: time::rfc3339(SystemTime::now()),
+            threads: changed(threads, Some(&self.threads)),
+            processes: changed(processes, Some(&self.processes)),
+            machine: (!is_same_machine).then(Machine::here),
+            version: changed(env!("CARGO_PKG_VERSION").to_owned(), Some(&self.version)),
+            built_with: changed(Tools::here(), self.built_with.as_ref()),
+        };
+        self.resumptions.push(resumption);
+    }
+
     /// Marks the run as finished now.
     pub fn finish(&mut self, results: Results) {
         self.ended = Some(time::rfc3339(SystemTime::now()));

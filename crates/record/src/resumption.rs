@@ -1,11 +1,10 @@
 //! [`Resumption`]: that a run was stopped and went on, and what was no longer as at its beginning.
 
 use std::fmt;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Machine, RunRecord, Tools, time};
+use crate::{Machine, Tools};
 
 /// A time that a run went on after it had been stopped. Fields are none where they are as in the record,
 /// which says how the run began.
@@ -31,37 +30,6 @@ pub struct Resumption {
     /// What the program is built with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub built_with: Option<Tools>,
-}
-
-impl RunRecord {
-    /// Notes that the run goes on now after `step` steps, in this program on this machine.
-    ///
-    /// ```
-    /// # let text = include_str!("../../record/recipes/cifar10-resnet20-v2.toml");
-    /// use resnet_record::{Recipe, RunRecord};
-    /// let mut record = RunRecord::begin("run", &Recipe::parse(text, "cifar10-resnet20-v2.toml")?);
-    /// record.resume(400, 2, 1);
-    /// assert_eq!(record.resumptions[0].to_string(), "at step 400 (2 threads)");
-    /// # Ok::<(), resnet_record::Error>(())
-    /// ```
-    pub fn resume(&mut self, step: u64, threads: usize, processes: usize) {
-        fn changed<T: PartialEq>(now: T, before: Option<&T>) -> Option<T> {
-            (before != Some(&now)).then_some(now)
-        }
-        // What the system counts as memory may differ from start to start.
-        let same_machine = |before: &Machine| Machine { memory: before.memory, ..Machine::here() } == *before;
-        let is_same_machine = self.machine.as_ref().is_some_and(same_machine);
-        let resumption = Resumption {
-            step,
-            at: time::rfc3339(SystemTime::now()),
-            threads: changed(threads, Some(&self.threads)),
-            processes: changed(processes, Some(&self.processes)),
-            machine: (!is_same_machine).then(Machine::here),
-            version: changed(env!("CARGO_PKG_VERSION").to_owned(), Some(&self.version)),
-            built_with: changed(Tools::here(), self.built_with.as_ref()),
-        };
-        self.resumptions.push(resumption);
-    }
 }
 
 impl fmt::Display for Resumption {

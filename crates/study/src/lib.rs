@@ -2,8 +2,8 @@
 //! the published numbers beside the measured ones.
 //!
 //! A [`Grid`] is a table or figure as data. A [`Study`] says which trainings it takes at a [`Scale`], which
-//! of them are there already and how long the others need; [`Trainings`] does those; [`Results`] are what came
-//! out, with their statistics; [`write_pages`] draws them.
+//! of them are there already and how long the others need; [`Trainings`] does those; [`Results`] are what
+//! came out, with their statistics; [`write_pages`] draws them.
 //!
 //! It parses no command line and prints nothing.
 //!

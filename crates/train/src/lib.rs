@@ -192,7 +192,8 @@ pub trait Classifier: Sync {
 
     /// A summary of each layer's output, in the order of the forward pass: its largest magnitude, and how
     /// many of its values are not finite. `images` is `[N, C, H, W]`. It is called when a training has
-    /// diverged, and before each step with [`Anomalies::Detect`]. Running statistics stay as they are. Empty where a classifier cannot tell, as by default.
+    /// diverged, and before each step with [`Anomalies::Detect`]. Running statistics stay as they are. Empty
+    /// where a classifier cannot tell, as by default.
     ///
     /// # Errors
     /// Whatever the network's operations report.

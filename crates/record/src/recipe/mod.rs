@@ -124,8 +124,9 @@ pub struct ModelRecipe {
     /// The number of classes; left out, as many as the data set has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
-    /// Whether each residual branch starts at zero, so that units start as their shortcuts (arXiv 1706.02677):
-    /// its last norm, or its last convolution where the branch ends in one. The papers' networks do not.
+    /// Whether each residual branch starts at zero, so that units start as their shortcuts (arXiv
+    /// 1706.02677): its last norm, or its last convolution where the branch ends in one. The papers' networks
+    /// do not.
     #[serde(default, skip_serializing_if = "is_default")]
     pub zero_init_residual: bool,
     /// Stochastic depth (arXiv 1603.09382): the probability that a training image skips the last residual

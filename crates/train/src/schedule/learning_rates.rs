@@ -33,7 +33,8 @@ impl LearningRates {
     ///
     /// ```
     /// let recipe = resnet_record::Recipe::built_in("cifar10-resnet110-v2").expect("a built-in recipe");
-    /// let rates = resnet_train::LearningRates::of(&recipe, None).expect("the images of CIFAR-10 are counted");
+    /// use resnet_train::LearningRates;
+    /// let rates = LearningRates::of(&recipe, None).expect("the images of CIFAR-10 are counted");
     /// assert_eq!((rates.steps, rates.steps_per_epoch, rates.highest()), (64_000, 391, (400, 0.1)));
     /// ```
     pub fn of(recipe: &Recipe, images: Option<u64>) -> Option<LearningRates> {
