@@ -61,7 +61,10 @@ fn rewrite(file: &Path, change: impl FnOnce(&mut HashMap<String, (Vec<usize>, Ve
     let views = all.iter().map(|(name, (shape, data))| {
         (name, TensorView::new(Dtype::F32, shape.clone(), data).expect("they fit"))
     });
-    let written = safetensors::serialize(views, header.metadata().clone()).expect("safetensors");
+    // As another program must, which changes tensors and keeps the metadata.
+    let mut metadata = header.metadata().clone().expect("metadata");
+    metadata.remove("tensors_crc32").expect("a checksum");
+    let written = safetensors::serialize(views, Some(metadata)).expect("safetensors");
     fs::write(file, written).expect("it is written");
 }
 
@@ -86,8 +89,12 @@ fn checkpoints_that_do_not_fit() {
     let whole = fs::read(checkpoint()).expect("a checkpoint");
     let mut corrupt = whole.clone();
     corrupt[8..40].fill(b'x');
-    let damaged: [(&[u8], &str); 5] = [
+    let mut flipped = whole.clone();
+    let middle = flipped.len() - 5_000;
+    flipped[middle] ^= 1;
+    let damaged: [(&[u8], &str); 6] = [
         (&corrupt, "damaged or not safetensors"),
+        (&flipped, "is damaged: the checksum of its tensors is"),
         (&whole[..whole.len() / 2], "cut short"),
         (b"", "empty"),
         (&[0xff; 64], "safetensors"),

@@ -91,6 +91,15 @@ fn stopped_or_killed_and_resumed_is_bit_identical() {
     let mut child = start(here, "killed");
     child.kill().expect("it is killed");
     child.wait().expect("it ends");
+    // A bit that the disk turned over is not trained on.
+    let last = here.join("killed/checkpoints/last.safetensors");
+    let whole = fs::read(&last).expect("a checkpoint");
+    let mut flipped = whole.clone();
+    let middle = flipped.len() - 5_000;
+    flipped[middle] ^= 1;
+    fs::write(&last, flipped).expect("it is written");
+    resume(here, "killed").ends_saying(1, &["killed/checkpoints/last.safetensors", "their checksum differs"]);
+    fs::write(&last, whole).expect("it is written");
     resume(here, "killed").succeeds();
     same_weights(here, "killed");
 }
