@@ -43,6 +43,25 @@ fn images_in_memory_are_scored_as_they_are() {
     assert!(view.is_none());
     let scores = network.evaluate(&*feed, |_| true).unwrap().unwrap();
     assert_eq!(scores.images, 15);
+
+    // What `predict` says of the same images, one by one.
+    let Images::InMemory(data) = &images else { panic!("they are in memory") };
+    let test = data.test.read();
+    let pixels = |i: usize| {
+        let planes = test.image(i);
+        let plane = planes.len() / 3;
+        Image::new(32, 32, (0..3 * plane).map(|at| planes[at % 3 * plane + at / 3]).collect()).unwrap()
+    };
+    let predictions = network.predict(&(0..15).map(pixels).collect::<Vec<_>>()).unwrap();
+    let (mut loss, mut correct) = (0.0, 0);
+    for (prediction, &label) in predictions.iter().zip(test.labels()) {
+        let logits = &prediction.logits;
+        let sum: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
+        loss += (sum.ln() - f64::from(logits[label as usize])) / 15.0;
+        correct += u64::from(logits.iter().all(|logit| *logit <= logits[label as usize]));
+    }
+    assert!((scores.loss - loss).abs() < 1e-5, "{} instead of {loss}", scores.loss);
+    assert_eq!(scores.top1_correct, correct);
 }
 
 #[test]
