@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use resnet_tests::fuzzing::{TARGETS, Target, watch_panics};
+use resnet_tests::fuzzing::{TARGETS, Target, accepted, watch_panics};
 
 /// For each target's damaged seeds; a slow machine tries fewer of them.
 const TIME: Duration = Duration::from_millis(400);
@@ -43,9 +43,11 @@ fn no_bytes_break_a_parser() {
         }
         let seeds = (target.seeds)();
         assert!(!seeds.is_empty(), "{} has no seeds", target.name);
+        let _ = accepted();
         for (number, seed) in seeds.iter().enumerate() {
             check(target, seed, &format!("seed {number}"));
         }
+        assert!(accepted() > 0, "{} refuses all of its seeds", target.name);
         check(target, &[], "no bytes");
         let begun = Instant::now();
         // The same places on every machine, each seed in turn.

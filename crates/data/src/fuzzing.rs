@@ -14,11 +14,12 @@ use resnet_formats::class_list;
 use resnet_formats::tar_headers::{Members, UNIT};
 
 /// The kept index, as it is and with a checksum that fits: what is read can be used and is written as it was.
-pub fn index(bytes: &[u8]) {
+/// Returns whether it is read.
+pub fn index(bytes: &[u8]) -> bool {
     let root = Path::new("/data");
     let _ = index_file::from_bytes(bytes, root);
     let sealed = index_file::sealed(bytes);
-    let Ok(index) = index_file::from_bytes(&sealed, root) else { return };
+    let Ok(index) = index_file::from_bytes(&sealed, root) else { return false };
     assert!(index_file::to_bytes(&index) == sealed, "{index:?} is written in another way than it was read");
     for record in 0..index.len() {
         let _ = (index.place(record), index.name(record), index.bytes(record));
@@ -34,6 +35,7 @@ pub fn index(bytes: &[u8]) {
     }
     assert_eq!(blocks.map(|block| block.len()).sum::<usize>(), index.len());
     assert_eq!(index.class_counts().iter().sum::<u64>(), index.len() as u64);
+    true
 }
 
 /// The walk through a tar file: it ends, and members lie one behind the other inside the file.

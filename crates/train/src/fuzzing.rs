@@ -12,34 +12,41 @@ use crate::snapshot::{EngineState, Snapshot};
 use crate::state::State;
 
 /// Reads `file` for a classifier of two variables, and the training's state that it or `text` holds. Panics
-/// where something that should hold does not.
-pub fn resume(file: &Path, text: &str) {
+/// where something that should hold does not. Returns whether the file, or the text, is one to go on from.
+pub fn resume(file: &Path, text: &str) -> bool {
     let zeros = |shape: &[usize]| Var::zeros(shape, candle_core::DType::F32, &Device::Cpu).expect("zeros");
     let variables: BTreeMap<String, Var> = [("fc.bias", &[2][..]), ("fc.weight", &[2, 3])]
         .map(|(name, shape)| (name.into(), zeros(shape)))
         .into();
-    state(text, file);
+    let is_state = state(text, file);
     match checkpoint::read(file, &Snapshot::of(&variables, EngineState::default()).shapes()) {
         Ok(loaded) => {
             assert!(loaded.arrays.weights.keys().eq(variables.keys()));
             let mut remembered = loaded.arrays.slots.values().flat_map(BTreeMap::keys);
             assert!(remembered.all(|name| variables.contains_key(name)));
-            loaded.metadata.get(keys::TRAINING_STATE).into_iter().for_each(|text| state(text, file));
+            loaded.metadata.get(keys::TRAINING_STATE).is_some_and(|text| state(text, file))
         }
-        Err(error) => named(&error, file),
+        Err(error) => {
+            named(&error, file);
+            is_state
+        }
     }
 }
 
 /// A state that is understood comes back to the bit, so a training that is resumed twice is the same as one
-/// resumed once.
-fn state(text: &str, file: &Path) {
+/// resumed once. Returns whether it is understood.
+fn state(text: &str, file: &Path) -> bool {
     match State::from_json(text, file) {
         Ok(state) => {
             let again = state.to_json(file).and_then(|text| State::from_json(&text, file));
             assert_eq!(again.expect("what was written is read"), state);
             let _ = (state.sums.mean_loss(), state.sums.top1(), state.sums.data_wait());
+            true
         }
-        Err(error) => named(&error, file),
+        Err(error) => {
+            named(&error, file);
+            false
+        }
     }
 }
 

@@ -11,11 +11,12 @@ use crate::pixels::{Pixel, Window};
 const MOST_PIXELS: usize = 1 << 20;
 
 /// Checks the JPEG decoder: at each scale an image has the size that its header gives, and a window has the
-/// same pixels as that part of the whole image.
-pub fn jpeg(bytes: &[u8]) {
+/// same pixels as that part of the whole image. Returns whether the decoder takes it for an image.
+pub fn jpeg(bytes: &[u8]) -> bool {
     let _ = (jpeg::Metadata::read(bytes), jpeg::kind(bytes), jpeg::is_cut(bytes));
-    let Ok(jpeg) = Jpeg::open(bytes) else { return };
+    let Ok(jpeg) = Jpeg::open(bytes) else { return false };
     Scale::ALL.into_iter().for_each(|scale| jpeg_at(scale, &jpeg, bytes));
+    true
 }
 
 fn jpeg_at(scale: Scale, jpeg: &Jpeg<'_>, bytes: &[u8]) {

@@ -4,12 +4,26 @@ use resnet_data::sources::{IndexCache, OpenFiles, Source, open_files, open_image
 use resnet_data::{DataKind, Error, open_cifar, open_cifar_test};
 use resnet_vision::image::{self, MAX_PIXELS, Orientation};
 
-use super::{folder, mend, seeds, told, write};
+use super::{accept, folder, mend, seeds, told, write};
 
 /// More pixels than this are not decoded, so that one input takes no seconds.
 const MOST_PIXELS: usize = 1 << 20;
 /// Bytes of a record of CIFAR-100.
 const RECORD: usize = 3074;
+
+/// A JPEG file, by our decoder alone.
+pub fn jpeg(bytes: &[u8]) {
+    if resnet_vision::fuzzing::jpeg(bytes) {
+        accept();
+    }
+}
+
+/// An index that is kept beside the data.
+pub fn index(bytes: &[u8]) {
+    if resnet_data::fuzzing::index(bytes) {
+        accept();
+    }
+}
 
 /// Images of all formats with EXIF data, by whichever decoder: each has the size that its header says, turned
 /// or not, a window is that part of the whole, and as PNG it is the same again.
@@ -37,6 +51,7 @@ pub fn image(bytes: &[u8]) {
             return told(&error, name);
         }
     };
+    accept();
     assert_eq!((whole.width, whole.height, whole.pixels.len()), (width, height, 3 * width * height));
     // Of a damaged JPEG file a part may be whole, and is then our decoder's; the target `jpeg` compares
     // those.
@@ -115,6 +130,7 @@ pub fn cifar(bytes: &[u8]) {
             let classes = data.train.classes().len();
             assert!(data.train.labels().iter().all(|&label| (label as usize) < classes));
             assert!(classes == 10 || classes == 100);
+            accept();
         }
         Err(error) => told(&error, &dir.path().display().to_string()),
     }
@@ -204,6 +220,7 @@ fn each_record(
         Ok(set) => set,
         Err(error) => return told(&error, dir),
     };
+    accept();
     let source: &dyn Source = &*set.train;
     let index = source.index();
     assert!(!index.is_empty() && index.classes().len() == set.classes.len());

@@ -11,7 +11,7 @@ use resnet_models::checkpoint::{
 use resnet_models::{Model, Spec, registry, summary};
 use resnet_pickle::Pickle;
 
-use super::{folder, mend, told, write};
+use super::{accept, folder, mend, told, write};
 
 /// A safetensors file, as it is or, where the bytes begin as JSON, as the header up to the first zero byte
 /// and the tensors' bytes behind it.
@@ -65,7 +65,10 @@ fn checkpoint(bytes: &[u8], name: &str) {
     let key = Weights::Key("state_dict".to_owned());
     for weights in [Weights::Usual, Weights::Trained, Weights::Average, key] {
         match resnet_checkpoint::read(&file, &weights) {
-            Ok(contents) => fit(&contents, most),
+            Ok(contents) => {
+                accept();
+                fit(&contents, most);
+            }
             Err(error) => told(&error, name),
         }
     }
@@ -154,6 +157,7 @@ pub fn config(bytes: &[u8]) {
         Ok(understood) => understood,
         Err(error) => return told(&error, "config.json"),
     };
+    accept();
     let RepositoryConfig { spec, classes, preprocessing } = &understood;
     assert!(classes.as_ref().is_none_or(|names| names.len() == spec.classes));
     if is_timm_network(spec) && preprocessing.is_some() {
@@ -173,6 +177,7 @@ pub fn names(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     match registry::find(text, 7) {
         Ok(spec) => {
+            accept();
             assert_eq!(spec.classes, 7);
             assert_eq!(registry::find(&spec.name, 7).as_ref(), Ok(&spec), "{text:?}");
             if spec.units().len() <= 60 {

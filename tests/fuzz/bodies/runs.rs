@@ -4,7 +4,7 @@ use resnet_record::{Duration, Metric, Recipe, RunRecord, Warmup, parse_metrics};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{folder, mend, told, write};
+use super::{accept, folder, mend, told, write};
 
 /// Text of a run. The first byte says which: `r` a recipe, and behind a zero byte lines as after `--set`; `m`
 /// metrics; `j` a record; any other a length of training.
@@ -37,6 +37,7 @@ pub fn runs(bytes: &[u8]) {
 
 /// What is written as JSON is read as the same.
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
+    accept();
     let written = serde_json::to_string(value).expect("it has a form in JSON");
     let again: T = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{written}: {error}"));
     assert_eq!(&again, value, "{written}");
@@ -48,6 +49,7 @@ fn recipe(text: &str, lines: &str) {
         Err(error @ resnet_record::Error::Recipe { .. }) => return told(&error, "short.toml"),
         Err(error) => return assert!(error.to_string().starts_with("short.toml: "), "{error}"),
     };
+    accept();
     resolved(&recipe);
     let before = recipe.clone();
     let assignments: Vec<&str> = lines.lines().collect();
@@ -71,5 +73,7 @@ pub fn resume(bytes: &[u8]) {
     let dir = folder();
     let file = dir.path().join("last.safetensors");
     write(&file, mended.as_deref().unwrap_or(bytes));
-    resnet_train::fuzzing::resume(&file, str::from_utf8(bytes).unwrap_or_default());
+    if resnet_train::fuzzing::resume(&file, str::from_utf8(bytes).unwrap_or_default()) {
+        accept();
+    }
 }
