@@ -60,13 +60,14 @@ pub fn save(path: &Path, variables: &BTreeMap<String, Var>, metadata: &Metadata)
         strings.insert("producer".to_owned(), own.to_owned());
     }
     let shapes = variables.iter().map(|(name, variable)| (name.as_str(), variable.dims())).collect();
-    let mut non_finite = vec![];
+    // By name, since each variable is asked for twice.
+    let mut non_finite = BTreeMap::new();
     let bytes = resnet_checkpoint::write(path, &shapes, &strings, |name| {
         let flat = |variable: &Var| variable.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
         let values = flat(&variables[name]);
         let values = values.map_err(|cause| Error::Candle { path: path.to_owned(), cause })?;
-        non_finite.extend(NonFinite::of(name, &values));
+        non_finite.extend(NonFinite::of(name, &values).map(|found| (name.to_owned(), found)));
         Ok::<_, Error>(values)
     })?;
-    Ok(Saved { tensors: variables.len(), bytes, non_finite })
+    Ok(Saved { tensors: variables.len(), bytes, non_finite: non_finite.into_values().collect() })
 }
