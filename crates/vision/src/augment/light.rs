@@ -111,6 +111,20 @@ mod tests {
     }
 
     #[test]
+    fn a_third_of_a_turn_makes_red_green_and_grey_has_no_hue() {
+        for (turn, red) in [
+            (0.0, [255, 0, 0, 0]),
+            (1.0 / 3.0, [0, 255, 0, 0]),
+            (-1.0 / 3.0, [0, 0, 255, 0]),
+            (0.5, [0, 255, 255, 0]),
+        ] {
+            let mut pixels = [[255, 0, 0, 0], [90, 90, 90, 0]];
+            colour::hue(&mut pixels, turn);
+            assert_eq!(pixels, [red, [90, 90, 90, 0]], "{turn}");
+        }
+    }
+
+    #[test]
     fn a_jitter_with_all_fields_0_changes_nothing() {
         let pixels: Vec<Pixel> = (0..60u8).map(|i| [i, 255 - i, i.wrapping_mul(31), 0]).collect();
         let stream = || RandomStream::new(1, purposes::JITTER, 2, 3);
