@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use crate::contents::Contents;
@@ -48,14 +48,9 @@ pub struct TrainingCheckpoint {
 /// # Errors
 /// If the file can't be read, is of another format, is damaged, or is larger than 16 GiB.
 pub fn read_training(path: &Path) -> Result<TrainingCheckpoint, Error> {
-    let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
     let damaged = |cause| Error::Damaged { path: path.to_owned(), cause };
     let (mut reader, len) = open(path)?;
-    if len == 0 {
-        return Err(Error::Empty { path: path.to_owned() });
-    }
-    let mut start = Vec::with_capacity(formats::START);
-    reader.by_ref().take(formats::START as u64).read_to_end(&mut start).map_err(failed)?;
+    let start = start(path, &mut reader, len)?;
     let (metadata, tensors) = match formats::of(&start) {
         Format::Pytorch(_) => return Err(damaged("it is a file of torch.save".to_owned())),
         Format::Other { kind, .. } => return Err(damaged(format!("it is {kind}"))),
@@ -87,14 +82,20 @@ fn open(path: &Path) -> Result<(BufReader<File>, u64), Error> {
     Ok((BufReader::new(file), len))
 }
 
-/// Reads `len` bytes; `path` is for messages.
-fn parse(path: &Path, mut reader: impl Read + Seek, len: u64, weights: &Weights) -> Result<Contents, Error> {
-    let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
+/// The first bytes of a file of `len` bytes, which tell its format.
+fn start(path: &Path, reader: &mut impl Read, len: u64) -> Result<Vec<u8>, Error> {
     if len == 0 {
         return Err(Error::Empty { path: path.to_owned() });
     }
     let mut start = Vec::with_capacity(formats::START);
-    reader.by_ref().take(formats::START as u64).read_to_end(&mut start).map_err(failed)?;
+    let read = reader.by_ref().take(formats::START as u64).read_to_end(&mut start);
+    read.map_err(|cause| Error::Read { path: path.to_owned(), cause })?;
+    Ok(start)
+}
+
+/// Reads `len` bytes; `path` is for messages.
+fn parse(path: &Path, mut reader: impl Read + Seek, len: u64, weights: &Weights) -> Result<Contents, Error> {
+    let start = start(path, &mut reader, len)?;
     match formats::of(&start) {
         Format::Pytorch(_) if len > LARGEST_FILE => {
             Err(Error::DamagedPytorch { path: path.to_owned(), cause: beyond(len) })

@@ -46,7 +46,7 @@ pub(crate) fn parse(
     weights: &Weights,
 ) -> Result<Contents, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
-    let Opened { metadata, checksum, layout, mut reader } = open(path, input)?;
+    let Opened { metadata, layout, mut reader } = open(path, input)?;
     let names = layout.offset_keys();
     let resumes = metadata.contains_key(keys::TRAINING_STATE);
     let (set, taken) = Set::asked(weights, resumes, &names).map_err(|keys| {
@@ -74,7 +74,7 @@ pub(crate) fn parse(
         let values = float.values(&raw);
         contents.tensors.insert(name.to_owned(), Array { shape: info.shape.clone(), values });
     }
-    reader.check(path, checksum)?;
+    reader.check(path)?;
     if contents.tensors.is_empty() && !contents.left_out.is_empty() {
         let LeftOut { name, what } = contents.left_out.swap_remove(0);
         return Err(Error::Dtype { path: path.to_owned(), name, dtype: what });
@@ -149,7 +149,7 @@ pub struct Stored {
 /// for messages.
 pub(crate) fn parse_all(path: &Path, input: (&[u8], impl Read, u64)) -> Result<AllTensors, Error> {
     let failed = |cause: io::Error| Error::Read { path: path.to_owned(), cause };
-    let Opened { metadata, checksum, layout, mut reader } = open(path, input)?;
+    let Opened { metadata, layout, mut reader } = open(path, input)?;
     let mut tensors = BTreeMap::new();
     for name in layout.offset_keys() {
         let Some(info) = layout.info(&name) else { continue };
@@ -165,7 +165,7 @@ pub(crate) fn parse_all(path: &Path, input: (&[u8], impl Read, u64)) -> Result<A
         let stored = Stored { dtype: info.dtype.to_string(), shape: info.shape.clone(), values };
         tensors.insert(name, stored);
     }
-    reader.check(path, checksum)?;
+    reader.check(path)?;
     Ok((metadata, tensors))
 }
 
@@ -176,37 +176,37 @@ pub(crate) type AllTensors = (BTreeMap<String, String>, BTreeMap<String, Stored>
 struct Opened<R> {
     /// Without the checksum.
     metadata: BTreeMap<String, String>,
-    /// What [`keys::CHECKSUM`] says, if the file has it.
-    checksum: Option<String>,
     layout: Metadata,
     /// The tensors' bytes.
     reader: Summed<R>,
 }
 
-/// A reader that sums up what is read.
+/// A reader that sums up what is read, if there is something to compare the sum with.
 struct Summed<R> {
     inner: R,
-    crc: crc32fast::Hasher,
+    /// What [`keys::CHECKSUM`] says, and the sum so far.
+    expected: Option<(String, crc32fast::Hasher)>,
 }
 
 impl<R: Read> Read for Summed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.crc.update(&buffer[..read]);
+        if let Some((_, crc)) = &mut self.expected {
+            crc.update(&buffer[..read]);
+        }
         Ok(read)
     }
 }
 
 impl<R> Summed<R> {
     /// Compares what was read, which is all tensors, with the file's checksum.
-    fn check(self, path: &Path, expected: Option<String>) -> Result<(), Error> {
-        let found = checksum(self.crc);
-        match expected {
-            Some(expected) if expected != found => {
-                Err(Error::Changed { path: path.to_owned(), expected: clip(&expected, 16), found })
-            }
-            _ => Ok(()),
+    fn check(self, path: &Path) -> Result<(), Error> {
+        let Some((expected, crc)) = self.expected else { return Ok(()) };
+        let found = checksum(crc);
+        if expected == found {
+            return Ok(());
         }
+        Err(Error::Changed { path: path.to_owned(), expected: clip(&expected, 16), found })
     }
 }
 
@@ -251,9 +251,8 @@ fn open<'a, R: Read>(
         return Err(damaged(format!("{} bytes follow its last tensor", len - described)));
     }
     let mut metadata = header.metadata.unwrap_or_default();
-    let checksum = metadata.remove(keys::CHECKSUM);
-    let reader = Summed { inner: reader, crc: crc32fast::Hasher::new() };
-    Ok(Opened { metadata, checksum, layout, reader })
+    let expected = metadata.remove(keys::CHECKSUM).map(|sum| (sum, crc32fast::Hasher::new()));
+    Ok(Opened { metadata, layout, reader: Summed { inner: reader, expected } })
 }
 
 /// The tensors in the order of their offsets, which are checked.

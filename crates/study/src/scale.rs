@@ -84,8 +84,7 @@ impl Scale {
         }
     }
 
-    /// `paper`, a built-in recipe, at this scale. A smoke training generates its own images unless there are
-    /// data.
+    /// `paper`, a built-in recipe, at this scale, on images of this kind.
     pub(crate) fn recipe(self, paper: &Recipe, images: ImageKind) -> Recipe {
         let mut recipe = paper.clone();
         if recipe.data.set != DataSet::Images {

@@ -1,5 +1,7 @@
 //! Files that are no checkpoints, and bytes that nobody meant.
 
+use std::io;
+
 use proptest::prelude::*;
 
 use super::*;
