@@ -159,7 +159,9 @@ impl RunRecord {
     /// use resnet_record::{Recipe, RunRecord};
     /// let mut record = RunRecord::begin("run", &Recipe::parse(text, "cifar10-resnet20-v2.toml")?);
     /// record.resume(400, 2, 1);
-    /// assert_eq!(record.resumptions[0].to_string(), "at step 400 (2 threads)");
+    /// let resumption = &record.resumptions[0];
+    /// assert_eq!((resumption.step, resumption.threads), (400, Some(2)));
+    /// assert_eq!(resumption.machine, None);    // as at its beginning
     /// # Ok::<(), resnet_record::Error>(())
     /// ```
     pub fn resume(&mut self, step: u64, threads: usize, processes: usize) {

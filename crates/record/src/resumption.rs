@@ -1,7 +1,5 @@
 //! [`Resumption`]: that a run was stopped and went on, and what was no longer as at its beginning.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{Machine, Tools};
@@ -30,26 +28,4 @@ pub struct Resumption {
     /// What the program is built with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub built_with: Option<Tools>,
-}
-
-impl fmt::Display for Resumption {
-    /// `at step 400 (1 thread, on AMD EPYC with 2 cores)`; no date.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counted = |number: usize, one: &str, several: &str| match number {
-            1 => format!("1 {one}"),
-            number => format!("{number} {several}"),
-        };
-        let changes: Vec<String> = [
-            self.threads.map(|threads| counted(threads, "thread", "threads")),
-            self.processes.map(|processes| counted(processes, "process", "processes")),
-            self.machine.as_ref().map(|machine| format!("on {} with {} cores", machine.cpu, machine.cores)),
-            self.version.as_ref().map(|version| format!("resnet {version}")),
-            self.built_with.as_ref().map(|tools| format!("rustc {}", tools.rustc)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        write!(f, "at step {}", self.step)?;
-        if changes.is_empty() { Ok(()) } else { write!(f, " ({})", changes.join(", ")) }
-    }
 }

@@ -117,12 +117,38 @@ fn moment(rfc3339: &str) -> String {
     }
 }
 
+/// `at step 400 (1 thread, on AMD EPYC with 2 cores)`: when a run went on, and what had changed.
+fn resumed(resumption: &Resumption) -> String {
+    let changes: Vec<String> = [
+        resumption.threads.map(|threads| counted(threads as u64, "thread")),
+        resumption.processes.map(|processes| match processes {
+            1 => "1 process".to_owned(),
+            processes => format!("{processes} processes"),
+        }),
+        resumption
+            .machine
+            .as_ref()
+            .map(|machine| format!("on {} with {}", machine.cpu, counted(machine.cores as u64, "core"))),
+        resumption.version.as_ref().map(|version| format!("resnet {version}")),
+        resumption.built_with.as_ref().map(|tools| format!("rustc {}", tools.rustc)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let step = count(resumption.step);
+    if changes.is_empty() {
+        format!("at step {step}")
+    } else {
+        format!("at step {step} ({})", changes.join(", "))
+    }
+}
+
 fn facts(run: &RunData) -> Vec<(&'static str, String)> {
     let record = &run.record;
     let mut facts = vec![("started", moment(&record.started))];
     facts.extend(record.ended.as_deref().map(|ended| ("ended", moment(ended))));
     if !record.resumptions.is_empty() {
-        let all: Vec<String> = record.resumptions.iter().map(Resumption::to_string).collect();
+        let all: Vec<String> = record.resumptions.iter().map(resumed).collect();
         facts.push(("resumed", all.join("; ")));
     }
     if data_name(run) != record.data {

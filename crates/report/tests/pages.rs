@@ -263,6 +263,21 @@ fn a_run_that_was_changed_is_repeated_by_its_own_recipe() {
 
 /// Where a moving average of the weights is kept, its scores choose the best epoch and are reported.
 #[test]
+fn a_page_tells_when_a_run_went_on_and_what_had_changed() {
+    let scratch = tempfile::tempdir().unwrap();
+    run(scratch.path(), "resnet20-v2", 0, 4, 8.0);
+    let folder = recorded(scratch.path(), |record| {
+        let (threads, processes) = (record.threads, record.processes);
+        record.resume(1500, threads, processes);
+        record.resume(2000, threads + 1, 2);
+    });
+    let page = run_page(&folder, &[]).unwrap();
+    let threads = resnet_words::counted(folder.record().unwrap().threads as u64 + 1, "thread");
+    let told = format!("<dt>resumed</dt><dd>at step 1,500; at step 2,000 ({threads}, 2 processes)</dd>");
+    assert!(page.contains(&told), "{told}: {page}");
+}
+
+#[test]
 fn errors_are_those_of_the_average_where_one_is_kept() {
     let scratch = tempfile::tempdir().unwrap();
     let page = |name: &str, ema_validation| {
