@@ -12,6 +12,7 @@ mod shards;
 mod writer;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use resnet_files::NewFolder;
@@ -48,27 +49,33 @@ pub enum CopyFormat {
 /// Writes all samples of `set` into the new folder `out`, which appears when it is complete and on the disk;
 /// returns how many there are. Samples that [`OpenFiles::skip`](crate::sources::OpenFiles::skip) names are
 /// left out. Labels stay as they are: the names of the classes are written to `classes.json`, in order.
-/// `progress` is called after each block with the number of images done.
+/// `progress` is called after each block with the number of images done; when it breaks, the copy is removed
+/// and there is no number.
 ///
 /// # Errors
 /// [`Error::Exists`] if there is something at `out`; otherwise if a sample is broken, or the operating system
 /// refuses to write. Then nothing is left behind.
 ///
 /// ```no_run
+/// use std::ops::ControlFlow;
+///
 /// use resnet_data::sources::{OpenFiles, open_files};
 /// use resnet_data::{CopyFormat, convert};
 ///
 /// let set = open_files("/data/imagenet", &OpenFiles::default())?;
 /// let format = CopyFormat::Shards { max_bytes: 256 << 20 };
-/// convert(&set, format, "/data/imagenet-shards".as_ref(), |done| eprintln!("{done} images"))?;
+/// convert(&set, format, "/data/imagenet-shards".as_ref(), |done| {
+///     eprintln!("{done} images");
+///     ControlFlow::Continue(())
+/// })?;
 /// # Ok::<(), resnet_data::Error>(())
 /// ```
 pub fn convert(
     set: &FileSet,
     format: CopyFormat,
     out: &Path,
-    mut progress: impl FnMut(u64),
-) -> Result<u64, Error> {
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Option<u64>, Error> {
     let folder = NewFolder::begin(out).map_err(|cause| match cause.kind() {
         io::ErrorKind::AlreadyExists => Error::Exists { path: out.to_owned() },
         _ => Error::write("create", out, cause),
@@ -81,17 +88,17 @@ pub fn convert(
         }
     };
     writer::write_classes(folder.path(), &set.classes)?;
-    let written = write(set, format, &mut *writer, &mut progress)?;
+    let Some(written) = write(set, format, &mut *writer, &mut progress)? else { return Ok(None) };
     folder.finish().map_err(|cause| Error::write("create", out, cause))?;
-    Ok(written)
+    Ok(Some(written))
 }
 
 fn write(
     set: &FileSet,
     format: CopyFormat,
     writer: &mut dyn Writer,
-    progress: &mut dyn FnMut(u64),
-) -> Result<u64, Error> {
+    progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<Option<u64>, Error> {
     let mut done = 0;
     for (role, source) in set.splits() {
         writer.begin(role.folder())?;
@@ -112,11 +119,13 @@ fn write(
                 writer.sample(Sample { number: done, label, name, place, bytes })?;
                 done += 1;
             }
-            progress(done);
+            if progress(done).is_break() {
+                return Ok(None);
+            }
         }
     }
     writer.end()?;
-    Ok(done)
+    Ok(Some(done))
 }
 
 fn refused(broken: &Broken) -> Error {

@@ -1,6 +1,7 @@
 //! `inspect`, `verify` and `convert` on small folders.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::images::{folders, png};
@@ -33,6 +34,11 @@ fn contents(set: &FileSet) -> Vec<(SplitRole, u32, Vec<u8>)> {
         }
     }
     contents
+}
+
+/// The progress of a copy that nobody stops.
+fn go_on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 #[test]
@@ -120,7 +126,7 @@ fn broken_samples_are_listed_and_can_be_skipped() {
     assert_eq!((set.train.index().faults().len(), set.train.index().skipped()), (0, 1));
     // Neither a sheet nor a copy needs what is skipped.
     let copy = here.path().join("copy");
-    assert_eq!(convert(&set, CopyFormat::Shards { max_bytes: 1 << 20 }, &copy, |_| ()).unwrap(), 6);
+    assert_eq!(convert(&set, CopyFormat::Shards { max_bytes: 1 << 20 }, &copy, go_on).unwrap(), Some(6));
     assert_eq!(contents(&open(&copy)).len(), 6);
     assert_eq!(contact_sheet(&*set.train, 0).unwrap().pixels[3 * (5 * 128)], 255, "a sixth image is shown");
     // A place in a shard is told otherwise than a list names it.
@@ -140,18 +146,18 @@ fn folders_and_shards_hold_the_same_bytes() {
     let set = open(&data);
     let (shards, back) = (here.path().join("shards"), here.path().join("back"));
     let mut told = 0;
-    assert_eq!(
-        convert(&set, CopyFormat::Shards { max_bytes: 1 << 20 }, &shards, |done| told = done).unwrap(),
-        7
-    );
-    assert_eq!(told, 7);
+    let written = convert(&set, CopyFormat::Shards { max_bytes: 1 << 20 }, &shards, |done| {
+        told = done;
+        ControlFlow::Continue(())
+    });
+    assert_eq!((written.unwrap(), told), (Some(7), 7));
     let sharded = open(&shards);
     assert_eq!((sharded.layout, &sharded.classes), (Layout::Shards, &set.classes));
     assert!(contents(&sharded) == contents(&set));
-    convert(&sharded, CopyFormat::Folders, &back, |_| ()).unwrap();
+    convert(&sharded, CopyFormat::Folders, &back, go_on).unwrap();
     assert!(contents(&open(&back)) == contents(&set));
     // A shard for each image, if it may hold no more than a byte.
-    convert(&set, CopyFormat::Shards { max_bytes: 1 }, &here.path().join("many"), |_| ()).unwrap();
+    convert(&set, CopyFormat::Shards { max_bytes: 1 }, &here.path().join("many"), go_on).unwrap();
     assert!(here.path().join("many/train-00005.tar").exists());
 }
 
@@ -164,14 +170,14 @@ fn packed_files_hold_resized_pixels() {
         Resizing { side: 10, interpolation: Interpolation::Bilinear, orientation: Orientation::Apply };
     let packed = here.path().join("packed");
     let format = CopyFormat::Packed { max_bytes: 1 << 20, resizing };
-    convert(&open(&here.path().join("data")), format, &packed, |_| ()).unwrap();
+    convert(&open(&here.path().join("data")), format, &packed, go_on).unwrap();
     let set = open(&packed);
     assert_eq!(set.layout, Layout::Packed);
     let [split] = &inspect(&set)[..] else { panic!("one split") };
     let sizes = [split.width, split.height].map(|size| size.unwrap().high);
     assert_eq!(sizes, [20, 10]);
     // Others read PNG files of the same pixels.
-    convert(&set, CopyFormat::Folders, &here.path().join("back"), |_| ()).unwrap();
+    convert(&set, CopyFormat::Folders, &here.path().join("back"), go_on).unwrap();
     assert!(here.path().join("back/train/a/00000000.png").exists());
 }
 
@@ -183,9 +189,32 @@ fn a_broken_sample_leaves_no_copy() {
     let out = here.path().join("out");
     folders(&data.join("val"), &["dog"], 2);
     fs::write(data.join("val/dog/0.png"), "").unwrap();
-    let refused = convert(&open(&data), CopyFormat::Folders, &out, |_| ()).unwrap_err().to_string();
+    let refused = convert(&open(&data), CopyFormat::Folders, &out, go_on).unwrap_err().to_string();
     assert!(refused.contains("0.png") && refused.contains("mend or remove it first"), "{refused}");
     assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1);
     fs::create_dir(&out).unwrap();
-    assert!(matches!(convert(&open(&data), CopyFormat::Folders, &out, |_| ()), Err(Error::Exists { .. })));
+    assert!(matches!(convert(&open(&data), CopyFormat::Folders, &out, go_on), Err(Error::Exists { .. })));
+}
+
+#[test]
+fn a_copy_that_is_stopped_leaves_nothing() {
+    let here = tempfile::tempdir().unwrap();
+    let data = here.path().join("data");
+    small(&data);
+    let (set, out) = (open(&data), here.path().join("out"));
+    let side = Resizing { side: 8, interpolation: Interpolation::Bilinear, orientation: Orientation::Apply };
+    let formats = [
+        CopyFormat::Folders,
+        CopyFormat::Shards { max_bytes: 1 },
+        CopyFormat::Packed { max_bytes: 1, resizing: side },
+    ];
+    for format in formats {
+        let mut calls = 0;
+        let stopped = convert(&set, format, &out, |_| {
+            calls += 1;
+            ControlFlow::Break(())
+        });
+        assert_eq!((stopped.unwrap(), calls), (None, 1), "{format:?}");
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1, "{format:?}: only the data are there");
+    }
 }

@@ -1,17 +1,21 @@
 //! `data convert`: a data set in files as class folders, tar shards or packed files.
 
 use std::num::NonZeroU64;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use resnet_data::names::shown;
 use resnet_data::sources::tell_oddities;
 use resnet_data::{CopyFormat, Error, Resizing};
 use resnet_terminal::numbers;
 use resnet_terminal::output::{self, Format};
-use resnet_terminal::progress::{Meter, Show, Unit};
+use resnet_terminal::progress::{self, Meter, Show, Unit};
 use serde_json::json;
 
 use crate::args::{ConvertArgs, ConvertTo, InterpolationArg, OrientationArg};
 use crate::failure::Ended;
+use crate::interrupt;
 
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let format = copy_format(args)?;
@@ -21,8 +25,20 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     let set = super::open(&args.dir, &args.classes, &args.labels)?;
     tell_oddities(set.splits().map(|(_, source)| source.index()));
     let mut meter = Meter::new(Unit::Images, 0, set.samples(), Show::IfSlow);
-    let images = resnet_data::convert(&set, format, &args.out, |done| meter.update(done, str::to_owned))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    interrupt::on_first_press({
+        let stop = Arc::clone(&stop);
+        move || {
+            progress::line("stopping after this block, then removing the copy");
+            stop.store(true, Ordering::Relaxed);
+        }
+    })?;
+    let converted = resnet_data::convert(&set, format, &args.out, |done| {
+        meter.update(done, str::to_owned);
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
     drop(meter);
+    let images = converted.ok_or(Ended::Interrupted)?;
     if args.format.get() == Format::Json {
         return output::json(&json!({ "images": images, "folder": shown(&args.out) }));
     }
