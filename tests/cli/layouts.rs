@@ -180,6 +180,16 @@ fn a_list_of_classes_numbers_them_in_training_evaluation_and_conversion() {
     for more in [&[][..], &["--data", "data"], &["--data", "data", "--classes", "order.txt"]] {
         assert_eq!(json(eval(more).succeeds())["top1"], trained["top1"], "{more:?}");
     }
+    let analyze = |more: &[&str]| {
+        let args = ["analyze", "--checkpoint", "run", "--images", "4", "--json", "--out", "analysis.html"];
+        xtask_in(here, &[&args[..], more].concat())
+    };
+    let of_data = |more: &[&str]| json(analyze(more).succeeds())["networks"][0]["points"].clone();
+    assert_eq!(of_data(&[]), of_data(&["--data", "data"]));
+    fs::rename(here.join("order.txt"), here.join("moved.txt")).expect("a file");
+    analyze(&[]).ends_saying(1, &["order.txt"]);
+    analyze(&["--data", "data"]).ends_saying(1, &["in another order"]);
+    fs::rename(here.join("moved.txt"), here.join("order.txt")).expect("a file");
     fs::write(here.join("other.txt"), "ant\nbee\ncat\n").expect("a list");
     eval(&["--data", "data", "--classes", "other.txt"]).ends_saying(1, &["in another order"]);
     let shown = xtask_in(

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use resnet::{Images, Needed, OpenOptions, Recognised, origin_folder};
-use resnet_data::sources::OpenFiles;
-use resnet_data::{HubDataset, read_skip_list};
-use resnet_record::{DataSet, Recipe, RunRecord};
+use resnet::{Images, Needed, OpenOptions, Recognised, absolute_origin, origin_folder};
+use resnet_data::HubDataset;
+use resnet_record::{DataSet, FileOptions, Recipe, RunRecord};
 
-use crate::args::{FilesArgs, ViewArgs};
+use crate::args::ViewArgs;
 use crate::downloads::Downloads;
 use crate::failure::Ended;
 
@@ -16,13 +15,13 @@ use crate::failure::Ended;
 pub(crate) fn of_recipe(
     recipe: &Recipe,
     folder: Option<&Path>,
-    (needed, files): (Needed, &FilesArgs),
+    (needed, files): (Needed, &FileOptions),
 ) -> anyhow::Result<Images> {
     if recipe.data.set != DataSet::Images {
         refuse(files)?;
     }
     let downloads = Downloads::default();
-    let options = OpenOptions { needed, progress: &downloads, ..options(files)? };
+    let options = OpenOptions { needed, progress: &downloads, ..OpenOptions::of(files)? };
     Images::of_recipe(recipe, folder, &options).map_err(|error| explain(folder, error))
 }
 
@@ -30,9 +29,9 @@ pub(crate) fn of_recipe(
 pub(crate) fn of_run(
     (recipe, record): (&Recipe, &RunRecord),
     folder: Option<&Path>,
-    files: &FilesArgs,
+    files: &FileOptions,
 ) -> anyhow::Result<Images> {
-    let files = (Needed::All, &files.or_those_of(record));
+    let files = (Needed::All, &files.or(&record.files));
     match folder {
         Some(folder) => of_recipe(recipe, Some(folder), files),
         None => of_recipe(recipe, of_record(record)?.as_deref(), files),
@@ -48,20 +47,25 @@ pub(crate) fn of_record(record: &RunRecord) -> anyhow::Result<Option<PathBuf>> {
 pub(crate) fn to_evaluate(
     folder: &Path,
     (recipe, classes): (Option<&Recipe>, usize),
-    files: &FilesArgs,
+    files: &FileOptions,
 ) -> anyhow::Result<Images> {
-    let opened = Images::to_evaluate(folder, recipe, classes, &options(files)?);
+    let opened = Images::to_evaluate(folder, recipe, classes, &OpenOptions::of(files)?);
     opened.map_err(|error| explain(Some(folder), error))
 }
 
-fn options(files: &FilesArgs) -> anyhow::Result<OpenOptions<'static>> {
-    let skip = files.skip_list.as_deref().map(read_skip_list).transpose()?.unwrap_or_default();
-    let open = OpenFiles { skip, ..files.labels.options(&files.classes) };
-    Ok(OpenOptions { files: open, on_broken: files.on_broken(), ..OpenOptions::default() })
+/// The same with absolute paths, for a record: a run may go on from another working directory.
+pub(crate) fn absolute(files: FileOptions) -> FileOptions {
+    let absolute = |list: Option<String>| list.map(|list| absolute_origin(&list));
+    FileOptions {
+        class_list: absolute(files.class_list),
+        label_list: absolute(files.label_list),
+        skip_list: absolute(files.skip_list),
+        ..files
+    }
 }
 
 /// Refuses the options that images in memory, which are scored whole, have no use for.
-pub(crate) fn refuse_for_memory(images: &Images, files: &FilesArgs, view: &ViewArgs) -> anyhow::Result<()> {
+pub(crate) fn refuse_for_memory(images: &Images, files: &FileOptions, view: &ViewArgs) -> anyhow::Result<()> {
     let Some([height, width]) = images.size() else { return Ok(()) };
     refuse(files)?;
     if !view.is_given() {
@@ -75,8 +79,16 @@ pub(crate) fn refuse_for_memory(images: &Images, files: &FilesArgs, view: &ViewA
     Ended::usage(message)
 }
 
-fn refuse(files: &FilesArgs) -> anyhow::Result<()> {
-    let Some(option) = files.given() else { return Ok(()) };
+fn refuse(files: &FileOptions) -> anyhow::Result<()> {
+    let options = [
+        (files.class_list.is_some(), "--classes"),
+        (files.label_list.is_some(), "--labels"),
+        (files.image_column.is_some(), "--image-column"),
+        (files.label_column.is_some(), "--label-column"),
+        (files.skip_broken.is_some(), "--skip-broken"),
+        (files.skip_list.is_some(), "--skip-list"),
+    ];
+    let Some((_, option)) = options.into_iter().find(|(is_given, _)| *is_given) else { return Ok(()) };
     let message =
         format!("{option} is for samples in files, and this data set is read into memory; leave it out");
     Ended::usage(message)

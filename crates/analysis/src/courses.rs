@@ -104,10 +104,7 @@ impl Subject {
     }
 
     /// How many classes it tells apart, where that is settled before there are data.
-    ///
-    /// # Errors
-    /// If weights or recipe cannot be read.
-    pub fn classes(&self) -> Result<Option<usize>, Error> {
+    fn classes(&self) -> Result<Option<usize>, Error> {
         Ok(match self {
             Subject::Fresh(_) => None,
             Subject::File(file, model) => Some(load(file, model.as_deref())?.spec().classes),
@@ -115,17 +112,26 @@ impl Subject {
         })
     }
 
-    /// The data that it is measured on where no other are named: a run's own, or else the generated shapes.
+    /// The data that it is measured on: those in `folder`, with labels numbered as in its training; without a
+    /// folder a run's own, or else the generated shapes.
     ///
     /// # Errors
-    /// If the run's data are no longer where it found them.
-    pub fn own_source(&self) -> Result<Source, Error> {
-        let Subject::Run(run) = self else { return Ok(Source::drawn()) };
-        let (recipe, origin) = (run.recipe()?, run.record()?.data);
-        match origin_path(&origin) {
-            _ if recipe.data.set == DataSet::Generated => Ok(Source::drawn()),
-            Some(path) => Source::open(&path, recipe.classes().unwrap_or(10)),
-            None => Err(Error::DataGone { run: run.dir().to_owned(), origin }),
+    /// If weights, recipe or images cannot be read, or a run's data are no longer where it found them.
+    pub fn source(&self, folder: Option<&Path>) -> Result<Source, Error> {
+        let record = match self {
+            Subject::Run(run) => Some(run.record()?),
+            Subject::Fresh(_) | Subject::File(..) => None,
+        };
+        let classes = self.classes()?.unwrap_or(10);
+        if let Some(folder) = folder {
+            let files = record.map(|record| record.files.classes_alone()).unwrap_or_default();
+            return Source::open(folder, classes, &files);
+        }
+        let (Subject::Run(run), Some(record)) = (self, record) else { return Ok(Source::drawn()) };
+        match origin_path(&record.data) {
+            _ if run.recipe()?.data.set == DataSet::Generated => Ok(Source::drawn()),
+            Some(path) => Source::open(&path, classes, &record.files),
+            None => Err(Error::DataGone { run: run.dir().to_owned(), origin: record.data }),
         }
     }
 
@@ -141,7 +147,7 @@ impl Subject {
     ) -> Result<Course, Error> {
         let moments = self.moments(source.classes(), options.seed)?;
         let Some(first) = moments.first() else { return Err(Error::NoCheckpoint(self.path())) };
-        let spec = first.network.spec().clone();
+        let spec = first.network().spec().clone();
         if spec.classes != source.classes() {
             let (data, found) = (source.name().to_owned(), source.classes());
             return Err(Error::OtherClasses { model: spec.name, wanted: spec.classes, data, found });
@@ -152,13 +158,21 @@ impl Subject {
         };
         let side = spec.input[1];
         let sample = source.sample((&spec.name, side), first.normalisation, (images, options.seed))?;
+        // Labels in another order than in training would give wrong losses and gradients.
+        for moment in &moments {
+            let Weights::Loaded(pretrained) = &moment.weights else { continue };
+            if let Some(told) = pretrained.check_images(&source.images().described())? {
+                tracing::warn!("{told}");
+                break;
+            }
+        }
         let of = moments.len() as u64 * 2 * spec.units().len() as u64;
         let mut points = vec![];
         for (index, moment) in moments.into_iter().enumerate() {
             let before = index as u64 * 2 * spec.units().len() as u64;
             let on_unit = |done| on_progress(Progress { model: &spec.name, done: before + done, of });
             let sample::Sample { images, labels } = &sample;
-            let measures = measure(moment.network.model(), images, labels, on_unit)
+            let measures = measure(moment.network().model(), images, labels, on_unit)
                 .map_err(Error::compute(format!("{} ({})", spec.name, moment.label)))?;
             points.push(Point { step: moment.step, label: moment.label, measures });
         }
@@ -199,20 +213,35 @@ impl Subject {
 
 /// A network at one moment, before it is measured.
 struct Moment {
-    network: ResNet,
+    weights: Weights,
     normalisation: Option<Normalisation>,
     step: Option<u64>,
     label: String,
 }
 
+/// Where a network's weights are from.
+enum Weights {
+    Fresh(ResNet),
+    Loaded(Box<Pretrained>),
+}
+
 impl Moment {
+    fn network(&self) -> &ResNet {
+        match &self.weights {
+            Weights::Fresh(network) => network,
+            Weights::Loaded(pretrained) => pretrained.network(),
+        }
+    }
+
     fn first(network: ResNet, normalisation: Option<Normalisation>) -> Self {
-        Moment { network, normalisation, step: Some(0), label: "initialisation".to_owned() }
+        let weights = Weights::Fresh(network);
+        Moment { weights, normalisation, step: Some(0), label: "initialisation".to_owned() }
     }
 
     fn of(pretrained: Pretrained, step: Option<u64>, label: String) -> Result<Self, Error> {
         let (normalisation, _) = pretrained.normalisation()?;
-        Ok(Moment { network: pretrained.into_network(), normalisation: Some(normalisation), step, label })
+        let weights = Weights::Loaded(Box::new(pretrained));
+        Ok(Moment { weights, normalisation: Some(normalisation), step, label })
     }
 }
 

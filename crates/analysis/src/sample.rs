@@ -9,6 +9,7 @@ use resnet_data::{
     Contents, DataKind, DataLoader, Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform,
     contents, generated, open_cifar,
 };
+use resnet_record::FileOptions;
 use resnet_vision::image::Orientation;
 use resnet_vision::{Augmentation, EvalTransform, Normalisation};
 
@@ -43,11 +44,12 @@ impl Source {
         Source { images, normalisation: Normalisation::HALF }
     }
 
-    /// The images in `folder`. Where several data sets lie there, the number of `classes` chooses.
+    /// The images in `folder`; where several data sets lie there, the number of `classes` chooses. Samples in
+    /// files are read as `files` says.
     ///
     /// # Errors
     /// If nothing is recognised there or it cannot be read.
-    pub fn open(folder: &Path, classes: usize) -> Result<Self, Error> {
+    pub fn open(folder: &Path, classes: usize, files: &FileOptions) -> Result<Self, Error> {
         let cifar = |kind| -> Result<Source, Error> {
             let normalisation =
                 if kind == DataKind::Cifar100 { Normalisation::CIFAR100 } else { Normalisation::CIFAR10 };
@@ -58,13 +60,18 @@ impl Source {
             Contents::Ambiguous { .. } if classes == 100 => cifar(DataKind::Cifar100),
             Contents::Ambiguous { .. } => cifar(DataKind::Cifar10),
             Contents::Files(_) => {
-                let images = Images::in_files(folder, &OpenOptions::default())?;
+                let images = Images::in_files(folder, &OpenOptions::of(files)?)?;
                 Ok(Source { images, normalisation: Normalisation::IMAGENET })
             }
             Contents::Nothing { wanted } => {
                 Err(resnet_data::Error::Unrecognised { path: folder.to_owned(), wanted }.into())
             }
         }
+    }
+
+    /// The data set itself.
+    pub(crate) fn images(&self) -> &Images {
+        &self.images
     }
 
     /// How many classes it has.

@@ -14,6 +14,7 @@
 //! | `machine` | the machine and the tools that a run was trained with |
 //! | `certificate`, `verify` | digests of a logged step; whether two runs are the same training |
 //! | `divergence` | the step in which a training diverged, for its post-mortem |
+//! | `file_options` | how a run finds samples in files, and which it leaves out |
 //! | `record` | `record.json`: who ran what on which data, and what came out |
 //! | `evidence` | what a page shows beside numbers: predictions, pictures, layers, norms |
 //! | `sinks` | where metrics go: `metrics.jsonl`, TensorBoard's event files |
@@ -34,6 +35,7 @@ mod divergence;
 mod duration;
 mod error;
 mod evidence;
+mod file_options;
 mod folder;
 mod kept;
 mod lock;
@@ -58,6 +60,7 @@ pub use error::Error;
 pub use evidence::{
     Answer, ClassResult, Confused, LayerRow, NormHistory, Norms, Picture, Predictions, Samples, Split,
 };
+pub use file_options::FileOptions;
 pub use folder::{Run, RunFolder};
 pub use machine::{Machine, Tools};
 pub use metrics::{

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::defaults::{is_one, one};
-use crate::{Difference, Machine, Recipe, Resumption, Scores, Tools, time};
+use crate::{Difference, FileOptions, Machine, Recipe, Resumption, Scores, Tools, time};
 
 /// The form of `record.json` that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -57,24 +57,9 @@ pub struct RunRecord {
     /// The prefix of its tensors' names, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// The file that lists the classes in the order of their labels, if one was given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class_list: Option<String>,
-    /// The file that lists the labels of images, if one was given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_list: Option<String>,
-    /// The column of images in parquet files, if it was named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image_column: Option<String>,
-    /// The column of labels in parquet files, if it was named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_column: Option<String>,
-    /// The file that lists the samples to leave out, if one was given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skip_list: Option<String>,
-    /// How many samples may be broken and left out, in percent of all; none where the first one ends the run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skip_broken: Option<f64>,
+    /// How its samples in files are read.
+    #[serde(flatten)]
+    pub files: FileOptions,
     /// When the run began: UTC, RFC 3339.
     pub started: String,
     /// When it was finished; none while it runs or is interrupted.
@@ -133,12 +118,7 @@ impl RunRecord {
             revision: None,
             weights: None,
             prefix: None,
-            class_list: None,
-            label_list: None,
-            image_column: None,
-            label_column: None,
-            skip_list: None,
-            skip_broken: None,
+            files: FileOptions::default(),
             started: time::rfc3339(SystemTime::now()),
             ended: None,
             test_reads: 0,

@@ -41,13 +41,14 @@ pub fn data_option(recipe: &Recipe, record: &RunRecord) -> String {
 /// `changes`.
 pub fn train_again(dir: &Path, recipe: &Recipe, record: &RunRecord, changes: &str) -> String {
     let file = quoted(&dir.join(RunFolder::RECIPE).to_string_lossy());
-    let skip_broken = record.skip_broken.map(|percent| percent.to_string());
+    let files = &record.files;
+    let skip_broken = files.skip_broken.map(|percent| percent.to_string());
     let lists = given([
-        ("--classes", record.class_list.as_deref()),
-        ("--labels", record.label_list.as_deref()),
-        ("--image-column", record.image_column.as_deref()),
-        ("--label-column", record.label_column.as_deref()),
-        ("--skip-list", record.skip_list.as_deref()),
+        ("--classes", files.class_list.as_deref()),
+        ("--labels", files.label_list.as_deref()),
+        ("--image-column", files.image_column.as_deref()),
+        ("--label-column", files.label_column.as_deref()),
+        ("--skip-list", files.skip_list.as_deref()),
         ("--skip-broken", skip_broken.as_deref()),
     ]);
     let data = data_option(recipe, record);
@@ -58,6 +59,7 @@ pub fn train_again(dir: &Path, recipe: &Recipe, record: &RunRecord, changes: &st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use resnet_record::FileOptions;
 
     #[test]
     fn options_that_have_a_value_are_as_a_shell_takes_them() {
@@ -71,8 +73,8 @@ mod tests {
     fn samples_that_a_run_leaves_out_are_left_out_again() {
         let recipe = Recipe::built_in("imagenet-resnet50-v2").unwrap();
         let list = Some("/data/my broken.txt".to_owned());
-        let record =
-            RunRecord { skip_list: list, skip_broken: Some(0.5), ..RunRecord::begin("run", &recipe) };
+        let files = FileOptions { skip_list: list, skip_broken: Some(0.5), ..FileOptions::default() };
+        let record = RunRecord { files, ..RunRecord::begin("run", &recipe) };
         assert_eq!(
             train_again(Path::new("run"), &recipe, &record, "--epochs 2"),
             "cargo xtask train --recipe run/recipe.toml --skip-list '/data/my broken.txt' --skip-broken 0.5 \

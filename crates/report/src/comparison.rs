@@ -122,11 +122,11 @@ fn flat(run: &RunData) -> BTreeMap<String, String> {
         ("revision", record.revision.as_deref()),
         ("weights", record.weights.as_deref()),
         ("prefix", record.prefix.as_deref()),
-        ("class_list", record.class_list.as_deref()),
-        ("label_list", record.label_list.as_deref()),
-        ("image_column", record.image_column.as_deref()),
-        ("label_column", record.label_column.as_deref()),
-        ("skip_list", record.skip_list.as_deref()),
+        ("class_list", record.files.class_list.as_deref()),
+        ("label_list", record.files.label_list.as_deref()),
+        ("image_column", record.files.image_column.as_deref()),
+        ("label_column", record.files.label_column.as_deref()),
+        ("skip_list", record.files.skip_list.as_deref()),
     ];
     keys.extend(recorded.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))));
     keys

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use resnet_data::sources::{
-    Layout, OpenFiles, UnlabelledTest, open_files, tell_empty_classes, tell_oddities,
+    Columns, Layout, OpenFiles, UnlabelledTest, open_files, tell_empty_classes, tell_oddities,
 };
 use resnet_data::{
     Contents, DataKind, Dataset, Error as DataError, OnBroken, contents, generated, layout_of, open_cifar,
-    open_cifar_test,
+    open_cifar_test, read_skip_list,
 };
-use resnet_record::{DataSet, GeneratedSizes, Recipe};
+use resnet_record::{DataSet, FileOptions, GeneratedSizes, Recipe};
 use resnet_train::{ImageFiles, TrainingData};
 
 use crate::Error;
@@ -72,6 +72,33 @@ impl Default for OpenOptions<'_> {
             on_broken: OnBroken::Fail,
             progress: &NoProgress,
         }
+    }
+}
+
+impl OpenOptions<'_> {
+    /// Reads samples in files as `files` says, such as those of a run's record.
+    ///
+    /// # Errors
+    /// If the list of samples to leave out cannot be read.
+    pub fn of(files: &FileOptions) -> Result<Self, Error> {
+        let FileOptions { class_list, label_list, image_column, label_column, skip_list, .. } = files;
+        let skip = skip_list.as_ref().map(|list| read_skip_list(list.as_ref())).transpose()?;
+        let open = OpenFiles {
+            classes: class_list.as_ref().map(PathBuf::from),
+            labels: label_list.as_ref().map(PathBuf::from),
+            columns: Columns { image: image_column.clone(), label: label_column.clone() },
+            skip: skip.unwrap_or_default(),
+            ..OpenFiles::default()
+        };
+        Ok(OpenOptions { files: open, on_broken: on_broken(files), ..OpenOptions::default() })
+    }
+}
+
+/// What these options of a run say about broken samples.
+pub fn on_broken(files: &FileOptions) -> OnBroken {
+    match files.skip_broken {
+        None => OnBroken::Fail,
+        Some(percent) => OnBroken::Skip { most: percent / 100.0 },
     }
 }
 

@@ -108,7 +108,9 @@ pub use error::{Error, Recognised};
 pub use evaluate::{Crops, EvalOptions, TestFeed, View};
 pub use export::Exported;
 pub use heat_map::HeatMap;
-pub use images::{Images, Needed, OpenOptions, TestImages, absolute_origin, origin_folder, origin_path};
+pub use images::{
+    Images, Needed, OpenOptions, TestImages, absolute_origin, on_broken, origin_folder, origin_path,
+};
 pub use load::LoadOptions;
 pub use location::Location;
 pub use network::ResNet;

@@ -4,10 +4,8 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use resnet::absolute_origin;
-use resnet_data::OnBroken;
 use resnet_data::sources::{Columns, OpenFiles};
-use resnet_record::RunRecord;
+use resnet_record::FileOptions;
 use resnet_terminal::numbers;
 use resnet_vision::Interpolation;
 
@@ -29,55 +27,16 @@ pub(crate) struct FilesArgs {
 }
 
 impl FilesArgs {
-    /// The first of these options that the command line has, if any.
-    pub(crate) fn given(&self) -> Option<&'static str> {
-        let options = [
-            (self.classes.classes.is_some(), "--classes"),
-            (self.labels.labels.is_some(), "--labels"),
-            (self.labels.image_column.is_some(), "--image-column"),
-            (self.labels.label_column.is_some(), "--label-column"),
-            (self.skip_broken.is_some(), "--skip-broken"),
-            (self.skip_list.is_some(), "--skip-list"),
-        ];
-        options.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
-    }
-
-    /// Writes them into the record of a new run, for [`or_those_of`](Self::or_those_of).
-    pub(crate) fn note_in(&self, record: &mut RunRecord) {
-        let list =
-            |file: &Option<PathBuf>| file.as_deref().map(|file| absolute_origin(&file.to_string_lossy()));
-        record.class_list = list(&self.classes.classes);
-        record.label_list = list(&self.labels.labels);
-        record.image_column.clone_from(&self.labels.image_column);
-        record.label_column.clone_from(&self.labels.label_column);
-        (record.skip_list, record.skip_broken) = (list(&self.skip_list), self.skip_broken);
-    }
-
-    /// The same, with the lists and columns of an earlier run where none are given.
-    pub(crate) fn or_those_of(&self, record: &RunRecord) -> Self {
-        let or =
-            |given: &Option<String>, recorded: &Option<String>| given.clone().or_else(|| recorded.clone());
-        let labels = self.labels.labels.clone();
-        let labels = LabelsArgs {
-            labels: labels.or_else(|| record.label_list.as_ref().map(PathBuf::from)),
-            image_column: or(&self.labels.image_column, &record.image_column),
-            label_column: or(&self.labels.label_column, &record.label_column),
-        };
-        let skip_list = self.skip_list.clone().or_else(|| record.skip_list.as_ref().map(PathBuf::from));
-        let skip_broken = self.skip_broken.or(record.skip_broken);
-        Self { labels, skip_list, skip_broken, ..self.or_classes(record.class_list.as_deref()) }
-    }
-
-    /// The same, with the list of classes of an earlier run where none is given.
-    pub(crate) fn or_classes(&self, list: Option<&str>) -> Self {
-        let classes = self.classes.classes.clone().or_else(|| list.map(PathBuf::from));
-        Self { classes: ClassesArg { classes }, ..self.clone() }
-    }
-
-    pub(crate) fn on_broken(&self) -> OnBroken {
-        match self.skip_broken {
-            None => OnBroken::Fail,
-            Some(percent) => OnBroken::Skip { most: percent / 100.0 },
+    /// How samples in files are read, with paths as they were given.
+    pub(crate) fn options(&self) -> FileOptions {
+        let path = |file: &Option<PathBuf>| file.as_deref().map(|file| file.to_string_lossy().into_owned());
+        FileOptions {
+            class_list: path(&self.classes.classes),
+            label_list: path(&self.labels.labels),
+            image_column: self.labels.image_column.clone(),
+            label_column: self.labels.label_column.clone(),
+            skip_list: path(&self.skip_list),
+            skip_broken: self.skip_broken,
         }
     }
 }

@@ -24,10 +24,7 @@ fn units(args: &AnalyzeArgs) -> anyhow::Result<()> {
     };
     let subjects: Vec<Subject> =
         [first].into_iter().chain(args.against.iter().map(|text| Subject::named(text))).collect();
-    let source = match &args.data {
-        Some(folder) => Source::open(folder, subjects[0].classes()?.unwrap_or(10))?,
-        None => subjects[0].own_source()?,
-    };
+    let source = subjects[0].source(args.data.as_deref())?;
     let options = Options { images: args.images.map(|images| images as usize), seed: args.seed };
     let courses =
         subjects.iter().map(|subject| course(subject, &source, options)).collect::<Result<Vec<_>, _>>()?;
@@ -56,8 +53,9 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
     let described = DescribedArgs::default();
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation, &described)?;
     let recipe = pretrained.recipe().ok().flatten();
-    let images = data::to_evaluate(&args.data, (recipe.as_ref(), pretrained.spec().classes), &args.files)?;
-    data::refuse_for_memory(&images, &args.files, &args.view)?;
+    let files = args.files.options();
+    let images = data::to_evaluate(&args.data, (recipe.as_ref(), pretrained.spec().classes), &files)?;
+    data::refuse_for_memory(&images, &files, &args.view)?;
     if args.interpolation.is_some() && images.size().is_some() {
         let message =
             format!("--interpolation is for images in files, not for {}; leave it out", images.name());

@@ -1,9 +1,10 @@
 //! `eval`: accuracy and loss of a checkpoint on the test images of a data set.
 
-use resnet::{EvalOptions, Images, Needed, Pretrained, origin_path};
+use resnet::{EvalOptions, Images, Needed, Pretrained};
+use resnet_record::FileOptions;
 use resnet_terminal::progress::{Meter, Show, Unit};
 
-use crate::args::{DescribedArgs, EvalArgs, FilesArgs};
+use crate::args::{DescribedArgs, EvalArgs};
 use crate::failure::Ended;
 use crate::{data, threads, weights};
 
@@ -13,12 +14,12 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let pretrained = weights::load(&args.source, args.names.given(), &args.normalisation, &described)?;
     let files = files(args, &pretrained);
     let images = open(args, &pretrained, &files)?;
-    data::refuse_for_memory(&images, &args.files, &args.view)?;
+    data::refuse_for_memory(&images, &args.files.options(), &args.view)?;
     if let Some(told) = pretrained.check_images(&images.described())? {
         tracing::warn!("{told}");
     }
     weights::warn_of_normalisation(&pretrained)?;
-    let (on_broken, workers) = (files.on_broken(), threads::loaders());
+    let (on_broken, workers) = (resnet::on_broken(&files), threads::loaders());
     let options = EvalOptions { on_broken, workers, ..args.view.options(args.batch.get()) };
     // What is refused here reads no label, so it is not counted.
     let test = pretrained.test_feed(&images, &options).map_err(explain)?;
@@ -38,20 +39,17 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<()> {
 }
 
 /// How samples in files are read: as the command line says, or else as in the network's training.
-fn files(args: &EvalArgs, pretrained: &Pretrained) -> FilesArgs {
-    let record = pretrained.run().map(|(_, record)| record);
-    // Classes have to be numbered as they were in training.
-    match (&args.data, record) {
-        (None, Some(record)) => args.files.or_those_of(record),
-        (_, record) => {
-            let list = record.and_then(|record| record.class_list.as_deref());
-            args.files.or_classes(list.filter(|list| origin_path(list).is_some()))
-        }
+fn files(args: &EvalArgs, pretrained: &Pretrained) -> FileOptions {
+    let given = args.files.options();
+    let Some((_, record)) = pretrained.run() else { return given };
+    match &args.data {
+        None => given.or(&record.files),
+        Some(_) => given.or(&record.files.classes_alone()),
     }
 }
 
 /// The data of the command line, or else those that the network was trained on.
-fn open(args: &EvalArgs, pretrained: &Pretrained, files: &FilesArgs) -> anyhow::Result<Images> {
+fn open(args: &EvalArgs, pretrained: &Pretrained, files: &FileOptions) -> anyhow::Result<Images> {
     if let Some(folder) = &args.data {
         // A recipe that cannot be read is no error: the number of classes alone then chooses among data sets.
         let recipe = pretrained.recipe().ok().flatten();

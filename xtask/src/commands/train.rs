@@ -66,7 +66,7 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
     }
     // The other processes get the weights of the first.
     let from = if all.is_first() { weights::starting(args)? } else { None };
-    let open = || data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files));
+    let open = || data::of_recipe(&recipe, args.data.as_deref(), (Needed::All, &args.files.options()));
     let data = first_before_others(&**all, open)?;
     let training = Training::new(&recipe, &data).map_err(|error| match &error {
         resnet::Error::Train(Error::BatchTooSmall { images, batch, .. }) => {
@@ -90,7 +90,7 @@ fn begin(args: &TrainArgs, threads: usize, all: &Arc<dyn AllReduce>) -> anyhow::
         (record.from, record.revision) = (args.from.clone(), args.revision.clone());
         record.weights = weights::word(args.weights.as_ref());
         record.prefix = args.prefix.clone();
-        args.files.note_in(record);
+        record.files = data::absolute(args.files.options());
     };
     let folder = args.out.as_deref().unwrap_or(Path::new(RUNS));
     let create = || create(args.out.as_deref(), training.recipe(), fill);
@@ -162,7 +162,7 @@ fn resume(args: &TrainArgs, folder: &Path, all: &Arc<dyn AllReduce>) -> anyhow::
         }
         (Ok(_), _) => {}
     }
-    let of_run = || data::of_run((run.recipe(), run.record()), args.data.as_deref(), &args.files);
+    let of_run = || data::of_run((run.recipe(), run.record()), args.data.as_deref(), &args.files.options());
     let data = first_before_others(&**all, of_run)?;
     match run.is_kept_here() {
         true if is_changed => change(&mut run, &recipe, &data, args)?,
