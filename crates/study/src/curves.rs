@@ -28,6 +28,8 @@ pub(crate) fn colour(result: &RowResult, place: usize) -> Colour {
 
 /// Curves of rows that share a panel.
 pub(crate) struct Curves {
+    /// The panel's number in its table or figure, from 1: the same whichever rows have been trained.
+    pub(crate) number: usize,
     pub(crate) errors: Figure,
     pub(crate) losses: Figure,
 }
@@ -36,7 +38,8 @@ pub(crate) struct Curves {
 /// other, so they share their axes.
 pub(crate) fn curves(results: &Results) -> Vec<Curves> {
     let panels = results.grid.panels.iter();
-    let drawn: Vec<Drawn> = panels.filter_map(|panel| Drawn::of(results, panel)).collect();
+    let drawn: Vec<Drawn> =
+        (1..).zip(panels).filter_map(|(number, panel)| Drawn::of(results, number, panel)).collect();
     let is_figure = results.grid.target.is_figure();
     let of = |panel: &Drawn| panel.curves(if is_figure { &drawn[..] } else { std::slice::from_ref(panel) });
     drawn.iter().map(of).collect()
@@ -44,6 +47,7 @@ pub(crate) fn curves(results: &Results) -> Vec<Curves> {
 
 /// A panel of which something has been trained.
 struct Drawn {
+    number: usize,
     title: String,
     lines: Vec<Line>,
     /// How many seeds a line has at most.
@@ -54,12 +58,13 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn of(results: &Results, panel: &Panel) -> Option<Drawn> {
+    fn of(results: &Results, number: usize, panel: &Panel) -> Option<Drawn> {
         let rows = panel.rows.iter().map(|index| &results.rows[*index]).enumerate();
         let rows: Vec<(usize, &RowResult)> = rows.filter(|(_, row)| !row.runs.is_empty()).collect();
         let scale = results.request.scale;
         let first_runs = || rows.iter().filter_map(|(_, row)| row.runs.first());
         (!rows.is_empty()).then(|| Drawn {
+            number,
             title: with_layers(&panel.title, rows.iter().map(|(_, row)| depths(row))),
             lines: rows.iter().map(|(place, row)| Line::of(row, colour(row, *place), scale)).collect(),
             seeds: rows.iter().map(|(_, row)| row.runs.len()).max().unwrap_or(0),
@@ -124,7 +129,7 @@ impl Drawn {
                 }
             },
         );
-        Curves { errors: of_errors, losses: of_losses }
+        Curves { number: self.number, errors: of_errors, losses: of_losses }
     }
 }
 

@@ -85,7 +85,7 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
     for attribution in &finding.attributions {
         let or = match &attribution.or[..] {
             [] => String::new(),
-            others => format!(" (these images do not tell it from {})", others.join("; ")),
+            others => format!(" (these images cannot tell it apart from {})", others.join("; ")),
         };
         output::sentences(&format!(
             "{:+.2} points   {}: {}, not {}{or}",
@@ -101,11 +101,11 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
     if let (Some(expected), Some(unexplained)) = (finding.expected, finding.unexplained) {
         output::sentences(&match unexplained {
             gap if gap > finding.uncertainty => format!(
-                "{gap:.2} points to the expected {expected:.2} % are left unexplained; {images} images tell an accuracy to \
-                 {:.1} points",
+                "{gap:.2} points to the expected {expected:.2} % are left unexplained; {images} images determine an \
+                 accuracy only to within {:.1} points",
                 finding.uncertainty
             ),
-            _ => format!("the expected {expected:.2} % is reached, as far as {images} images tell"),
+            _ => format!("the expected {expected:.2} % is reached, as far as {images} images can tell"),
         })?;
     }
     output::sentences(
