@@ -221,7 +221,7 @@ struct Moment {
 
 /// Where a network's weights are from.
 enum Weights {
-    Fresh(ResNet),
+    Fresh(Box<ResNet>),
     Loaded(Box<Pretrained>),
 }
 
@@ -234,7 +234,7 @@ impl Moment {
     }
 
     fn first(network: ResNet, normalisation: Option<Normalisation>) -> Self {
-        let weights = Weights::Fresh(network);
+        let weights = Weights::Fresh(Box::new(network));
         Moment { weights, normalisation, step: Some(0), label: "initialisation".to_owned() }
     }
 

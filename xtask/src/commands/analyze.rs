@@ -76,5 +76,5 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
         meter.update(done.min(of), str::to_owned);
     })?;
     drop(meter);
-    resnet_views::show_finding(&found, args.format.get())
+    resnet_views::show_diagnosis(&found, args.format.get())
 }

@@ -1,10 +1,8 @@
 //! Which trainings a process takes that shares a study with others, and the command that its page names.
 
-mod common;
-
 use std::sync::atomic::Ordering;
 
-use common::{recipe, request};
+use crate::common::{made, recipe, request};
 use resnet::{Images, data::generated};
 use resnet_record::{Recipe, Run, RunFolder, RunRecord};
 use resnet_study::{
@@ -62,8 +60,8 @@ fn a_training_that_was_busy_at_first_and_is_left_is_not_forgotten() {
 #[test]
 fn the_command_of_a_page_trains_the_rows_that_were_asked_for_and_no_others() {
     let scratch = tempfile::tempdir().unwrap();
-    let made = recipe(Target::Table1, ROW, 0);
-    drop(common::made(&scratch.path().join("small/run"), &made, 14.0, 0.4));
+    let recipe = recipe(Target::Table1, ROW, 0);
+    drop(made(&scratch.path().join("small/run"), &recipe, 14.0, 0.4));
     let only = vec!["resnet110-v1".to_owned(), "cifar10-resnet110-v2".to_owned()];
     let request = Request { only, ..request(scratch.path(), &[Target::Table1, Target::Table2]) };
     let results = Results::collect(&Study::new(&request).unwrap());

@@ -1,10 +1,8 @@
 //! Results, pages and verdicts of made-up runs: medians, failures, what is decided and what is not.
 
-mod common;
-
 use std::path::Path;
 
-use common::{diverged, made, one, pair, recipe, request};
+use crate::common::{diverged, made, one, pair, recipe, request};
 use resnet_record::{Checkpoint, Scores};
 use resnet_study::claims::{Verdict, examine, examine_claims};
 use resnet_study::{Request, Results, Study, Target, keep, markdown, write_claims, write_pages};
