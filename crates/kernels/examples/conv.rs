@@ -1,5 +1,6 @@
 //! Times the passes of convolutions with what a network fuses into them:
-//! `cargo run -p resnet-kernels --example conv -- [PART OF A NAME] [output|input|weights] [direct|winograd] [one]`.
+//! `cargo run -p resnet-kernels --example conv -- [PART OF A NAME] [output|input|weights] [direct|winograd]
+//! [one]`.
 //!
 //! The algorithm is the one that networks use; `direct` takes `Algorithm::Direct` instead, `winograd` takes
 //! `Algorithm::Winograd` wherever it applies, `one` one thread.

@@ -33,12 +33,13 @@ impl FileOptions {
     ///
     /// ```
     /// use resnet_record::FileOptions;
+    ///
     /// let given = |column: &str| Some(column.to_owned());
-    /// let earlier =
-    ///     FileOptions { image_column: given("photo"), label_column: given("kind"), ..FileOptions::default() };
+    /// let mut earlier = FileOptions::default();
+    /// (earlier.image_column, earlier.label_column) = (given("photo"), given("kind"));
     /// let now = FileOptions { label_column: given("breed"), ..FileOptions::default() };
     /// let both = now.or(&earlier);
-    /// assert_eq!((both.image_column.as_deref(), both.label_column.as_deref()), (Some("photo"), Some("breed")));
+    /// assert_eq!([both.image_column, both.label_column], [given("photo"), given("breed")]);
     /// ```
     #[must_use]
     pub fn or(&self, earlier: &FileOptions) -> FileOptions {

@@ -64,7 +64,8 @@ impl TestSample {
     /// the data set allows it.
     ///
     /// # Errors
-    /// If a file is broken and may not be left out, nothing is left, or an image in memory has the wrong size.
+    /// If a file is broken and may not be left out, nothing is left, or an image in memory has the wrong
+    /// size.
     pub fn of(images: &Images, count: usize) -> Result<Self, Error> {
         let mut sample = TestSample { images: vec![], labels: vec![], files: false };
         match images {
