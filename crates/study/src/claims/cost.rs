@@ -107,8 +107,8 @@ pub(super) fn linear() -> Result<Measured, Error> {
     );
     let busy = (scatter > LINEAR).then(|| "The machine was busy.".to_owned());
     let told = format!(
-        "Training steps of pre-activation networks of {} layers: a straight line misses none by more than {:.1} %; a layer \
-         more costs {:.2} ms for {BATCH} images. The two shortest times of a depth were up to {:.1} % apart. Multiply-adds {}.",
+        "Training steps of pre-activation networks of {} layers: a straight line misses none by more than {:.1} %; each \
+         additional layer costs {:.2} ms for {BATCH} images. The two shortest times of a depth were up to {:.1} % apart. Multiply-adds {}.",
         DEPTHS.map(|depth| depth.to_string()).join(", "),
         100.0 * farthest,
         1e3 * line.slope,
