@@ -173,7 +173,7 @@ fn imagenets_tars_are_trained_on_converted_and_evaluated_where_they_lie() {
     xtask_in(here, &convert).succeeds();
     assert!(here.join("shards/val-00000.tar").is_file());
     let refused = ["eval", "--checkpoint", "run", "--data", "folders", "--labels", "list.csv"];
-    xtask_in(here, &refused).ends_saying(1, &["list.csv", "names none of the 4 images"]);
+    xtask_in(here, &refused).ends_saying(1, &["list.csv", "labels none of the 4 images"]);
 }
 
 #[test]

@@ -297,7 +297,10 @@ fn images_are_packed_and_trained_on_as_the_same_images_in_folders() {
     draw(&here.join("data/val"), &[[200, 0, 0], [0, 200, 0]], 2);
     let pack = ["data", "convert", "data", "--to", "packed", "--side", "72", "--out", "packed"];
     assert!(xtask_in(here, &pack).succeeds().contains("20 images"));
-    assert_eq!(names(&here.join("packed")), ["classes.json", "train-00000.pack", "val-00000.pack"]);
+    assert_eq!(
+        names(&here.join("packed")),
+        ["classes.json", "files.json", "train-00000.pack", "val-00000.pack"]
+    );
     let inspected = xtask_in(here, &["data", "inspect", "packed", "--json"]);
     let found: serde_json::Value = serde_json::from_str(inspected.succeeds()).expect("JSON");
     assert_eq!((&found["layout"], &found["classes"]), (&"packed files".into(), &2.into()));
@@ -347,7 +350,7 @@ fn what_cannot_be_packed_is_refused_in_a_sentence() {
     let large = image::RgbImage::from_fn(640, 600, |x, y| image::Rgb([x as u8, y as u8, 9]));
     large.save(here.join("data/train/class0/9.png")).expect("an image");
     convert(&["--to", "packed", "--side", "1000", "--shard-megabytes", "1"]).succeeds();
-    let files = ["classes.json", "train-00000.pack", "train-00001.pack", "train-00002.pack"];
+    let files = ["classes.json", "files.json", "train-00000.pack", "train-00001.pack", "train-00002.pack"];
     assert_eq!(names(&here.join("new")), files);
     fs::remove_dir_all(here.join("new")).expect("it goes");
 

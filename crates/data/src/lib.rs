@@ -62,6 +62,7 @@ mod image_set;
 pub mod imagenet;
 mod inspect;
 mod loader_config;
+mod new_folder;
 mod open;
 mod prefetch;
 mod purposes;

@@ -1,12 +1,14 @@
 //! Folders that appear whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// A folder that is being filled under another name, beside the place where it will stand.
 ///
-/// Dropping it without [`finish`](Self::finish) removes it with all that is in it.
+/// Dropping it without [`finish`](Self::finish) removes it with all that is in it. What a killed process has
+/// left is removed by the next one that begins a folder for the same place; each holds a lock on its own, by
+/// which it is told whether it is still at work. Where the system locks no folders, nothing is removed.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -24,6 +26,10 @@ use std::path::{Path, PathBuf};
 pub struct NewFolder {
     target: PathBuf,
     partial: PathBuf,
+    /// Held until the folder is finished or removed.
+    _lock: Option<File>,
+    /// How many bytes of other processes were removed.
+    removed: u64,
 }
 
 impl NewFolder {
@@ -41,16 +47,32 @@ impl NewFolder {
         if let Some(above) = target.parent() {
             fs::create_dir_all(above)?;
         }
+        let start = format!(".{}.partial-", name.to_string_lossy());
+        let removed = remove_left(target, &start);
         let mut number = 0u64;
         loop {
-            let partial = format!(".{}.partial-{}-{number}", name.to_string_lossy(), std::process::id());
-            let partial = target.with_file_name(partial);
+            let partial = target.with_file_name(format!("{start}{}-{number}", std::process::id()));
+            number += 1;
             match fs::create_dir(&partial) {
-                // A killed process with the same id has left it; in containers process ids come again.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                made => return made.map(|()| NewFolder { target: target.to_owned(), partial }),
+                // A process with the same id has it, as may be in two containers.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made?,
+            }
+            let lock = match lock(&partial) {
+                Lock::Held(file) => Some(file),
+                Lock::Impossible => None,
+                Lock::Others => continue,
+            };
+            // Another process may have taken it for left before it was locked.
+            if partial.is_dir() {
+                return Ok(NewFolder { target: target.to_owned(), partial, _lock: lock, removed });
             }
         }
+    }
+
+    /// How many bytes were removed that killed processes had left of it.
+    pub fn removed(&self) -> u64 {
+        self.removed
     }
 
     /// Where its files are written until it is finished.
@@ -71,6 +93,57 @@ impl NewFolder {
         let _ = self.target.parent().map_or(Ok(()), sync_folder);
         Ok(())
     }
+}
+
+/// Whether a folder is locked.
+enum Lock {
+    /// By this process, now.
+    Held(File),
+    /// By a process that is at work in it.
+    Others,
+    /// It cannot be: there is none, or this system has no such locks.
+    Impossible,
+}
+
+fn lock(folder: &Path) -> Lock {
+    let Ok(file) = File::open(folder) else { return Lock::Impossible };
+    match file.try_lock() {
+        Ok(()) => Lock::Held(file),
+        Err(TryLockError::WouldBlock) => Lock::Others,
+        Err(TryLockError::Error(_)) => Lock::Impossible,
+    }
+}
+
+/// Removes the folders beside `target` whose names are `start`, a process id and a number, and that no
+/// process is at work in. Returns how many bytes they took.
+fn remove_left(target: &Path, start: &str) -> u64 {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let above = target.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut removed = 0;
+    for entry in fs::read_dir(above).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let numbers = name.to_str().and_then(|name| name.strip_prefix(start)?.split_once('-'));
+        let is_one = numbers.is_some_and(|(process, number)| is_number(process) && is_number(number));
+        let folder = entry.path();
+        if is_one
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
+            && let Lock::Held(_lock) = lock(&folder)
+        {
+            let bytes = bytes_in(&folder);
+            removed += if fs::remove_dir_all(&folder).is_ok() { bytes } else { 0 };
+        }
+    }
+    removed
+}
+
+/// How many bytes the files in a folder and in the folders below it have.
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(there) if there.is_dir() => bytes_in(&entry.path()),
+        there => there.map_or(0, |there| there.len()),
+    });
+    bytes.sum()
 }
 
 /// Forces all files in `folder` and in the folders below it onto the disk; links are left alone. Most were
@@ -134,15 +207,30 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_has_left_gets_into_no_other() {
+    fn two_that_fill_the_same_folder_do_not_meet() {
         let here = tempfile::tempdir().unwrap();
         let target = here.path().join("data");
-        let left = NewFolder::begin(&target).unwrap();
-        fs::write(left.path().join("old"), "1").unwrap();
+        let other = NewFolder::begin(&target).unwrap();
+        fs::write(other.path().join("old"), "1").unwrap();
         let folder = NewFolder::begin(&target).unwrap();
-        assert!(folder.path() != left.path() && fs::read_dir(folder.path()).unwrap().next().is_none());
+        assert!(folder.path() != other.path() && fs::read_dir(folder.path()).unwrap().next().is_none());
+        assert_eq!((folder.removed(), fs::read(other.path().join("old")).unwrap()), (0, b"1".to_vec()));
         folder.finish().unwrap();
         assert!(!target.join("old").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_process_has_left_is_removed() {
+        let here = tempfile::tempdir().unwrap();
+        let left = here.path().join(".data.partial-123-0");
+        fs::create_dir_all(left.join("train/cat")).unwrap();
+        fs::write(left.join("train/cat/0.jpg"), "12345").unwrap();
+        let others = [".data.partial-123", ".data.partial-x-0", ".other.partial-123-0"];
+        others.iter().for_each(|other| fs::create_dir(here.path().join(other)).unwrap());
+        let folder = NewFolder::begin(&here.path().join("data")).unwrap();
+        assert_eq!((folder.removed(), left.exists()), (5, false));
+        assert!(others.iter().all(|other| here.path().join(other).is_dir()));
     }
 
     #[test]

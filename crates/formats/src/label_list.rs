@@ -2,10 +2,14 @@
 //!
 //! Columns are separated by tabs, commas, semicolons (cells may be quoted, as spreadsheets write them) or
 //! blanks. A header says which columns hold names and labels; without one they are the first two, in either
-//! order.
+//! order, or the second and the third where the first one counts the rows.
 
+mod cells;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use self::cells::Delimiter;
 use crate::{is_image_end, is_image_name};
 
 /// What a list says.
@@ -26,13 +30,6 @@ pub struct Row {
     pub name: String,
     /// A number or the name of a class.
     pub label: String,
-}
-
-/// What separates columns.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Delimiter {
-    Blanks,
-    Of(char),
 }
 
 /// Headers of a column of images' names.
@@ -105,34 +102,33 @@ fn parse_at_most(text: &str, most: usize) -> Result<Rows, String> {
     if lines.len() > most {
         return Err(format!("it has more than {most} rows, too many for a list of labels"));
     }
-    let Some((_, first)) = lines.first() else { return Err("it is empty".to_owned()) };
-    let delimiter =
-        ['\t', ',', ';'].into_iter().find(|&c| first.contains(c)).map_or(Delimiter::Blanks, Delimiter::Of);
-    let mut rows = Vec::with_capacity(lines.len());
-    for (line, text) in lines {
-        rows.push((line, cells(text, delimiter).map_err(|cause| format!("line {line}: {cause}"))?));
+    let Some(&(number, first)) = lines.first() else { return Err("it is empty".to_owned()) };
+    let delimiter = Delimiter::of_list(first);
+    let cells = |line: usize, text| delimiter.cells(text).map_err(|cause| format!("line {line}: {cause}"));
+    // Twice over the lines, as the cells of all of them may take much more memory than the text.
+    let mut shape = Shape::of_first(cells(number, first)?);
+    for &(line, text) in &lines[1..] {
+        shape.add(&cells(line, text)?);
     }
-    if rows.iter().all(|(_, cells)| cells.len() == 1) {
-        return in_order(rows);
+    if shape.most == 1 {
+        let labels = lines.iter().map(|&(line, text)| label(line, text.trim()));
+        return labels.collect::<Result<_, _>>().map(Rows::InOrder);
     }
-    let (columns, header) = columns(&rows)?;
-    let named = rows.iter().skip(header).map(|(line, cells)| row(*line, cells, columns));
+    let (columns, header) = shape.columns()?;
+    let named = lines[header..].iter().map(|&(line, text)| row(line, &cells(line, text)?, columns));
     let named = named.collect::<Result<Vec<Row>, String>>()?;
     if named.is_empty() { Err("it names no image".to_owned()) } else { Ok(Rows::Named(named)) }
 }
 
-fn in_order(rows: Vec<(usize, Vec<String>)>) -> Result<Rows, String> {
-    let rows = rows.into_iter().map(|(line, mut cells)| {
-        let label = cells.pop().unwrap_or_default();
-        match is_number(&label) || is_synset(&label) {
-            true => Ok(Row { line, name: String::new(), label }),
-            false => Err(format!("line {line} has one column, and {label:?} is no label")),
-        }
-    });
-    rows.collect::<Result<_, _>>().map(Rows::InOrder)
+/// The row of a line with one cell.
+fn label(line: usize, label: &str) -> Result<Row, String> {
+    match is_number(label) || is_synset(label) {
+        true => Ok(Row { line, name: String::new(), label: label.to_owned() }),
+        false => Err(format!("line {line} has one column, and {label:?} is no label")),
+    }
 }
 
-fn row(line: usize, cells: &[String], (name, label): (usize, usize)) -> Result<Row, String> {
+fn row(line: usize, cells: &[Cow<'_, str>], (name, label): (usize, usize)) -> Result<Row, String> {
     let (Some(name), Some(label)) = (cells.get(name), cells.get(label)) else {
         let count = cells.len();
         return Err(format!("line {line} has {count} columns, too few for a name and a label"));
@@ -141,7 +137,7 @@ fn row(line: usize, cells: &[String], (name, label): (usize, usize)) -> Result<R
     let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
     // After a synset there may be the object's box, as in Kaggle's lists, or words.
     let first = label.split_whitespace().next().unwrap_or_default();
-    let label = if is_synset(first) { first } else { label.as_str() };
+    let label = if is_synset(first) { first } else { label };
     // `3.0`: spreadsheets write whole numbers like this if one of the column is missing.
     let label = label.strip_suffix(".0").filter(|label| is_number(label)).unwrap_or(label);
     match name.is_empty() || label.is_empty() {
@@ -150,93 +146,87 @@ fn row(line: usize, cells: &[String], (name, label): (usize, usize)) -> Result<R
     }
 }
 
-/// Which columns hold names and labels, and how many rows are a header: 0 or 1.
-fn columns(rows: &[(usize, Vec<String>)]) -> Result<((usize, usize), usize), String> {
-    let first = &rows[0].1;
-    let is_of = |known: &[&str], column: usize| known.contains(&first[column].to_lowercase().as_str());
-    let find = |known| (0..first.len()).find(|&column| is_of(known, column));
-    let are_images = |rows: &[(usize, Vec<String>)], column: usize| {
-        rows.iter().all(|(_, cells)| cells.get(column).is_some_and(|cell| is_image_name(cell)))
-    };
-    // An id may be the number of the row, and another image may be called by that number.
-    let name = (0..first.len())
-        .filter(|&column| is_of(&NAMES, column))
-        .min_by_key(|&column| (!are_images(&rows[1..], column), is_of(&["id", "imageid"], column)));
-    let label = find(&LABELS);
-    let has_image = |(_, cells): &(usize, Vec<String>)| cells.iter().any(|cell| is_image_name(cell));
-    match (name, label) {
-        _ if has_image(&rows[0]) => {}
-        (Some(name), Some(label)) => return Ok(((name, label), 1)),
-        (Some(name), None) if first.len() == 2 && !is_of(&NO_LABELS, 1 - name) => {
-            return Ok(((name, 1 - name), 1));
-        }
-        (None, Some(label)) if first.len() == 2 => return Ok(((1 - label, label), 1)),
-        (Some(_), None) => {
-            let columns = first.join(", ");
-            return Err(format!("none of its columns ({columns}) is called `label` or `class`"));
-        }
-        _ => {}
-    }
-    let rest = &rows[1..];
-    let is_headed = !has_image(&rows[0]) && !rest.is_empty() && rest.iter().all(has_image);
-    let body = if is_headed { rest } else { rows };
-    // The label may come before the name.
-    let columns = if are_images(body, 1) && !are_images(body, 0) { (1, 0) } else { (0, 1) };
-    Ok((columns, usize::from(is_headed)))
+/// What the lines of a list have in common, by which its columns are told apart.
+struct Shape<'a> {
+    /// The cells of the first line, which may be a header.
+    first: Vec<Cow<'a, str>>,
+    /// The most cells of a line.
+    most: usize,
+    /// How many lines follow the first.
+    rest: usize,
+    /// Which columns have an image's name in each of these.
+    images: Vec<bool>,
+    /// Whether each of these has an image's name.
+    name_images: bool,
+    /// If their first cells count them, the number that the first line of all would have.
+    counts_from: Option<i64>,
 }
 
-fn cells(line: &str, delimiter: Delimiter) -> Result<Vec<String>, String> {
-    match delimiter {
-        Delimiter::Of(delimiter) => quoted(line, delimiter),
-        Delimiter::Blanks => {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let is_label = |word: &str| is_number(word) || is_synset(word);
-            let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-            match words[..] {
-                [] | [_] | [_, _] => Ok(own(&words)),
-                // After the label may come its meaning, or the object's box.
-                [name, label, ..] if is_image_name(name) && is_label(label) => Ok(own(&[name, label])),
-                [.., last] if is_label(last) => {
-                    Ok(vec![line[..line.len() - last.len()].trim_end().to_owned(), last.to_owned()])
-                }
-                _ => Err(format!("{} words are no name with a label", words.len())),
-            }
-        }
+impl<'a> Shape<'a> {
+    fn of_first(first: Vec<Cow<'a, str>>) -> Self {
+        let (most, images) = (first.len(), vec![true; first.len()]);
+        Shape { first, most, rest: 0, images, name_images: true, counts_from: None }
     }
-}
 
-/// The cells of a line of delimited values. A cell may be in quotes; a quote inside it is then doubled.
-fn quoted(line: &str, delimiter: char) -> Result<Vec<String>, String> {
-    let (mut cells, mut rest) = (Vec::new(), line);
-    loop {
-        rest = rest.trim_start_matches(' ');
-        let after = match rest.strip_prefix('"') {
-            None => {
-                let end = rest.find(delimiter).unwrap_or(rest.len());
-                cells.push(rest[..end].trim().to_owned());
-                &rest[end..]
+    fn add(&mut self, cells: &[Cow<'_, str>]) {
+        let is_image = |cell: &Cow<'_, str>| is_image_name(cell);
+        self.rest += 1;
+        self.most = self.most.max(cells.len());
+        for (column, are) in self.images.iter_mut().enumerate() {
+            *are &= cells.get(column).is_some_and(is_image);
+        }
+        self.name_images &= cells.iter().any(is_image);
+        let zero = cells
+            .first()
+            .and_then(|cell| cell.parse().ok())
+            .and_then(|number: i64| number.checked_sub(self.rest as i64));
+        self.counts_from = zero.filter(|_| self.rest == 1 || zero == self.counts_from);
+    }
+
+    /// Which columns hold names and labels, and how many rows are a header: 0 or 1.
+    fn columns(&self) -> Result<((usize, usize), usize), String> {
+        let first = &self.first;
+        let is_of = |known: &[&str], column: usize| known.contains(&first[column].to_lowercase().as_str());
+        // An id may be the number of the row, and another image may be called by that number.
+        let name = (0..first.len())
+            .filter(|&column| is_of(&NAMES, column))
+            .min_by_key(|&column| (!self.images[column], is_of(&["id", "imageid"], column)));
+        let label = (0..first.len()).find(|&column| is_of(&LABELS, column));
+        let is_image = |column: usize| first.get(column).is_some_and(|cell| is_image_name(cell));
+        let has_image = (0..first.len()).any(is_image);
+        match (name, label) {
+            _ if has_image => {}
+            (Some(name), Some(label)) => return Ok(((name, label), 1)),
+            (Some(name), None) if first.len() == 2 && !is_of(&NO_LABELS, 1 - name) => {
+                return Ok(((name, 1 - name), 1));
             }
-            Some(mut inside) => {
-                let mut cell = String::new();
-                loop {
-                    let end = inside.find('"').ok_or("a quote is not closed")?;
-                    cell.push_str(&inside[..end]);
-                    inside = &inside[end + 1..];
-                    match inside.strip_prefix('"') {
-                        Some(more) => inside = more,
-                        None => break,
-                    }
-                    cell.push('"');
-                }
-                cells.push(cell.trim().to_owned());
-                inside.trim_start_matches(' ')
+            (None, Some(label)) if first.len() == 2 => return Ok(((1 - label, label), 1)),
+            (Some(_), None) => {
+                let columns = first.join(", ");
+                return Err(format!("none of its columns ({columns}) is called `label` or `class`"));
             }
+            _ => {}
+        }
+        let is_headed = !has_image && self.rest > 0 && self.name_images;
+        let are_images = |column: usize| {
+            self.images.get(column).is_some_and(|&are| are) && (is_headed || is_image(column))
         };
-        match after.strip_prefix(delimiter) {
-            Some(more) => rest = more,
-            None if after.is_empty() => return Ok(cells),
-            None => return Err("something follows a closing quote".to_owned()),
-        }
+        // The label may come before the name; a number that counts the rows is none.
+        let columns = match are_images(1) && !are_images(0) {
+            true if first.len() > 2 && self.counts_rows(is_headed) => (1, 2),
+            true => (1, 0),
+            false => (0, 1),
+        };
+        Ok((columns, usize::from(is_headed)))
+    }
+
+    /// Whether the first column counts two rows and more, from 0 or 1.
+    fn counts_rows(&self, is_headed: bool) -> bool {
+        let first = match is_headed {
+            true => self.counts_from.map(|zero| zero + 1).filter(|_| self.rest > 1),
+            false => self.counts_from.filter(|zero| self.first[0].parse() == Ok(*zero)),
+        };
+        first.is_some_and(|first| [0, 1].contains(&first))
     }
 }
 
@@ -261,7 +251,8 @@ pub fn stem(name: &str) -> &str {
 }
 
 /// The row of each image, or why it has none. An image is looked up by its whole path, then by its path with
-/// one leading folder less each time, and last by its name without folders and ending.
+/// one leading folder less each time, and last by its name without folders and ending. A row is one image's:
+/// where several find it, it is that of the one that it names by its whole path, or else of none.
 ///
 /// # Errors
 /// If an image is listed with different labels.
@@ -286,7 +277,7 @@ pub fn by_name(rows: &[Row], images: &[&str]) -> Result<Vec<Result<usize, &'stat
         let mut rest = *image;
         loop {
             if let Some(&row) = exact.get(rest).or_else(|| exact.get(stem(rest))) {
-                return Ok(row);
+                return Ok((row, rest.len() == image.len()));
             }
             match rest.split_once('/') {
                 Some((_, below)) => rest = below,
@@ -294,101 +285,25 @@ pub fn by_name(rows: &[Row], images: &[&str]) -> Result<Vec<Result<usize, &'stat
             }
         }
         match loose.get(stem(rest)) {
-            Some(Some(row)) => Ok(*row),
+            Some(Some(row)) => Ok((*row, false)),
             Some(None) => Err("the list has several labels for this name"),
             None => Err("the list has no label for it"),
         }
     };
-    Ok(images.iter().map(row_of).collect())
+    let found: Vec<Result<(usize, bool), &'static str>> = images.iter().map(row_of).collect();
+    // How many images find each row, and how many by their whole path.
+    let mut finders = vec![(0u32, 0u32); rows.len()];
+    for &(row, is_whole) in found.iter().flatten() {
+        finders[row].0 += 1;
+        finders[row].1 += u32::from(is_whole);
+    }
+    let own = |(row, is_whole): (usize, bool)| match finders[row] {
+        (1, _) => Ok(row),
+        (_, 1) if is_whole => Ok(row),
+        _ => Err("the list has one row for several images of this name"),
+    };
+    Ok(found.into_iter().map(|found| found.and_then(own)).collect())
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Names and labels of a list by name.
-    fn named(text: &str) -> Vec<(String, String)> {
-        match parse(text) {
-            Ok(Rows::Named(rows)) => rows.into_iter().map(|row| (row.name, row.label)).collect(),
-            other => panic!("{text:?}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn each_form_of_list_is_understood() {
-        for (text, wanted) in [
-            ("a.JPEG 65\nb.JPEG 970\n", [("a.JPEG", "65"), ("b.JPEG", "970")]),
-            ("\u{feff}a.JPEG 65\r\n\r\nb.JPEG 970\r\n", [("a.JPEG", "65"), ("b.JPEG", "970")]),
-            (
-                "a.jpg\tn01440764\t0\t32\t32\t62\nb.jpg\tn02099601\t1\t2\t3\t4",
-                [("a.jpg", "n01440764"), ("b.jpg", "n02099601")],
-            ),
-            (
-                "a.jpg n01440764 0 32 32 62\nb.jpg n02099601 1 2 3 4",
-                [("a.jpg", "n01440764"), ("b.jpg", "n02099601")],
-            ),
-            (
-                "ImageId,PredictionString\na,n03995372 85 1 499 272\nb,n01440764 0 0 9 9 n01440764 1 1 2 2 \n",
-                [("a", "n03995372"), ("b", "n01440764")],
-            ),
-            (
-                "\"id\",\"breed\"\n\"a\",\"boston \"\"bull\"\"\"\n\"b\",\"dhole, wild\"",
-                [("a", "boston \"bull\""), ("b", "dhole, wild")],
-            ),
-            ("label,size,image\n3,1,x/a.png\n4,2,.\\x\\b.png", [("x/a.png", "3"), ("x/b.png", "4")]),
-            ("image;kind\na.jpg;cat\nb.jpg;dog", [("a.jpg", "cat"), ("b.jpg", "dog")]),
-            ("cat,a.jpg\ndog,b.jpg\n", [("a.jpg", "cat"), ("b.jpg", "dog")]),
-            ("# by hand\nmy cat.jpg 0\nb.jpg 1 # not me", [("my cat.jpg", "0"), ("b.jpg", "1")]),
-            ("filename label\na 3.0\nb 4", [("a", "3"), ("b", "4")]),
-            ("key,cat\nfile2,dog", [("key", "cat"), ("file2", "dog")]),
-            ("id,filename,label\n0,1.jpg,cat\n1,0.jpg,dog", [("1.jpg", "cat"), ("0.jpg", "dog")]),
-            ("id,image,label\n0,1,cat\n1,0,dog", [("1", "cat"), ("0", "dog")]),
-            ("name,id,label\ntom,0.jpg,cat\nrex,1.jpg,dog", [("0.jpg", "cat"), ("1.jpg", "dog")]),
-        ] {
-            let wanted = wanted.map(|(name, label)| (name.to_owned(), label.to_owned()));
-            assert_eq!(named(text), wanted, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn labels_alone_are_in_order() {
-        let Ok(Rows::InOrder(rows)) = parse("490\r\n361\r\n171\r\n") else { panic!("three labels") };
-        assert_eq!(rows.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), ["490", "361", "171"]);
-        assert!(matches!(parse("n01751748\nn09193705"), Ok(Rows::InOrder(rows)) if rows.len() == 2));
-        assert!(parse_at_most("1\n2\n", 2).is_ok());
-        assert!(parse_at_most("1\n2\n3\n", 2).unwrap_err().contains("more than 2 rows"));
-    }
-
-    #[test]
-    fn what_is_no_list_is_told_by_line() {
-        for (text, wanted) in [
-            ("", "empty"),
-            ("\u{feff}\r\n# nothing\n", "empty"),
-            ("tench\ngoldfish", "line 1 has one column, and \"tench\""),
-            ("490\nx", "line 2 has one column"),
-            ("a.jpg,\"3", "line 1: a quote is not closed"),
-            ("a.jpg,3\nb.jpg,\"3\" or 4", "line 2: something follows"),
-            ("a.jpg,3\nb.jpg", "line 2 has 1 columns"),
-            ("a.jpg,3\nb.jpg,", "line 2 lacks"),
-            ("a.jpg,3\n,4", "line 2 lacks"),
-            ("id,width\na,640\nb,480", "none of its columns (id, width)"),
-            ("image,width,height\na.jpg,3,4", "none of its columns (image, width, height)"),
-            ("image,label", "no image"),
-            ("a cat on a mat", "line 1: 5 words"),
-        ] {
-            let message = parse(text).unwrap_err();
-            assert!(message.contains(wanted), "{text:?}: {message}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_rows_or_an_error(text in "[a-c.jpg\",;\t 0-9n\r\n]{0,200}") {
-            if let Ok(Rows::Named(rows)) = parse(&text) {
-                prop_assert!(rows.iter().all(|row| !row.name.is_empty() && !row.label.is_empty()));
-            }
-        }
-    }
-}
+mod tests;

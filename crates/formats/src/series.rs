@@ -1,16 +1,22 @@
-//! Files that are numbered, `train-00001-of-00003.parquet`: the names of some tell which others there should
-//! be.
+//! Files that are numbered, `train-00001-of-00003.parquet` or `train-0001.tar`: the names of some tell which
+//! others there should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most files of a series; a name that claims more is not taken for one of a series.
 const MAX_FILES: usize = 100_000;
+/// The fewest files that make a series of numbers without a count.
+const MIN_FILES: usize = 3;
 
 /// The names that the series of `names` should have and that are not among them, in order; for messages.
 ///
-/// A number may be followed by anything, as by the fingerprint that the `datasets` library wrote into names:
-/// `train-00001-of-00003-0a1b2c.parquet`. What would follow a missing number is then not known, and `*`
-/// stands for it.
+/// A series has a count, `-of-00003`; or it is three names and more that differ in their last number alone.
+/// The second kind begins with 0 or 1 and goes as far as its highest number, so that nothing tells when its
+/// last files are missing. Numbers most of which are missing are no series but names, as WordNet's ids are.
+///
+/// A number with a count may be followed by anything, as by the fingerprint that the `datasets` library wrote
+/// into names: `train-00001-of-00003-0a1b2c.parquet`. What would follow a missing number is then not known,
+/// and `*` stands for it.
 pub fn missing<'a>(names: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
     gaps(names).into_iter().map(|gap| gap.name).collect()
 }
@@ -29,10 +35,15 @@ struct Gap {
 
 fn gaps<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<Gap> {
     let mut all: BTreeMap<Series<'_>, Found<'_>> = BTreeMap::new();
-    for (series, number, end) in names.into_iter().filter_map(|name| Series::of(name)) {
-        let found = all.entry(series).or_default();
-        found.numbers.insert(number);
-        found.ends.insert(end);
+    let mut without_count: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for name in names {
+        if let Some((series, number, end)) = Series::of(name) {
+            let found = all.entry(series).or_default();
+            found.numbers.insert(number);
+            found.ends.insert(end);
+        } else if let Some((start, digits, end)) = last_number(name) {
+            without_count.entry((start, end)).or_default().insert(digits);
+        }
     }
     let mut gaps = Vec::new();
     for (series, Found { numbers, ends }) in &all {
@@ -47,7 +58,33 @@ fn gaps<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<Gap> {
             }
         }
     }
+    for ((start, end), digits) in &without_count {
+        let missing = between(digits).into_iter().flatten();
+        gaps.extend(missing.map(|digits| Gap { name: format!("{start}{digits}{end}"), is_whole: true }));
+    }
     gaps
+}
+
+/// The last number in a name, as digits, with what is before and behind it.
+fn last_number(name: &str) -> Option<(&str, &str, &str)> {
+    let (before, end) = name.split_at(name.rfind(|c: char| c.is_ascii_digit())? + 1);
+    let start = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    Some((start, &before[start.len()..], end))
+}
+
+/// The numbers that a series of these lacks, in their own form; `None` if they are no series.
+fn between(digits: &BTreeSet<&str>) -> Option<Vec<String>> {
+    let is_padded = digits.iter().any(|digits| digits.len() > 1 && digits.starts_with('0'));
+    let width = if is_padded { digits.iter().map(|digits| digits.len()).min()? } else { 1 };
+    let number = |digits: &&str| {
+        let number = digits.parse().ok().filter(|&number: &usize| number < MAX_FILES)?;
+        (format!("{number:0width$}") == **digits).then_some(number)
+    };
+    let numbers = digits.iter().map(number).collect::<Option<BTreeSet<usize>>>()?;
+    let (first, last) = (usize::from(!numbers.contains(&0)), *numbers.last()?);
+    let missing = (first..last).filter(|number| !numbers.contains(number));
+    let missing: Vec<String> = missing.map(|number| format!("{number:0width$}")).collect();
+    (numbers.len() >= MIN_FILES && missing.len() < numbers.len()).then_some(missing)
 }
 
 /// What there is of a series.
@@ -108,6 +145,31 @@ mod tests {
         assert_eq!(of(&whole[1..]), ["train-00000-of-00002*"]);
         assert!(missing_files(&[whole[1].to_owned()]).is_empty());
         assert_eq!(of(&["t-0-of-2.json", "t-0-of-2.tar"]), ["t-1-of-2.json", "t-1-of-2.tar"]);
+    }
+
+    #[test]
+    fn numbers_without_a_count_promise_those_between_them() {
+        let of_numbers = |numbers: &[&str]| {
+            let names: Vec<String> = numbers.iter().map(|number| format!("d/x2-{number}.tar")).collect();
+            missing(&names).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(of_numbers(&["0000", "0001", "0003"]), ["d/x2-0002.tar"]);
+        assert_eq!(of_numbers(&["2", "3", "5", "6"]), ["d/x2-1.tar", "d/x2-4.tar"]);
+        assert_eq!(of_numbers(&["08", "09", "01", "02", "03", "04", "05", "07", "100"]), [""; 0], "too few");
+        let many: Vec<String> = (0..12).filter(|i| *i != 9).map(|i| i.to_string()).collect();
+        assert_eq!(of_numbers(&many.iter().map(|i| &**i).collect::<Vec<_>>()), ["d/x2-9.tar"]);
+        for whole in [
+            &["0", "1", "2"][..],
+            &["1", "2", "3"],
+            &["0", "2"],
+            &["01440764", "01443537", "01484850"],
+            &["1", "02", "4"],
+            &["0", "1", "99999999999999999999"],
+        ] {
+            assert_eq!(of_numbers(whole), [""; 0], "{whole:?}");
+        }
+        // Each split has its own numbers.
+        assert_eq!(of(&["t-0.tar", "v-0.tar", "t-1.tar", "v-3.tar", "t-2.tar"]), [""; 0]);
     }
 
     #[test]

@@ -1,29 +1,24 @@
 //! One file of the hub into the cache as the Python library has it: `blobs/ETAG`, and
 //! `snapshots/COMMIT/NAME`, a link to it.
 //!
-//! hf-hub finds out what there is to download and makes the request; the bytes are received here. hf-hub's
-//! own download may append a file to half of itself after a lost connection, trusts a server that does not
-//! begin where it was asked to, never finishes a file that is complete but not renamed, and fetches again
-//! what another revision has brought.
+//! hf-hub's client makes the requests; the bytes are received here. hf-hub's own download may append a file
+//! to half of itself after a lost connection, trusts a server that does not begin where it was asked to,
+//! never finishes a file that is complete but not renamed, and fetches again what another revision has
+//! brought.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use hf_hub::Repo;
 use hf_hub::api::sync::Api;
 
 use super::checksum;
-use super::missing::{Missing, is_status};
+use super::missing::Missing;
 use super::names::is_word;
-use super::request::{metadata, patient};
+use super::request::{FOLLOWED, Patience, Retries, Trouble, ask, metadata, with_retries};
 use crate::Progress;
 
-/// How often a connection is opened again after one that brought nothing.
-const RETRIES: u32 = 3;
-/// The wait before the first retry; it doubles each time.
-const WAIT: Duration = Duration::from_millis(300);
 /// Bytes read from a connection at once.
 const BUFFER: usize = 1 << 18;
 
@@ -34,16 +29,8 @@ pub(crate) struct Download<'a> {
     /// The cache's folder of the repository.
     pub(crate) folder: &'a Path,
     pub(crate) progress: &'a dyn Progress,
-    /// How long the server may be silent.
-    pub(crate) patience: Duration,
-}
-
-/// Why a connection ended early.
-enum Trouble {
-    /// The connection was lost; another one may go on where it stopped.
-    Lost(String),
-    /// Trying again is useless.
-    Final(String),
+    /// How long the server is waited for.
+    pub(crate) patience: &'a Patience,
 }
 
 impl Download<'_> {
@@ -51,18 +38,17 @@ impl Download<'_> {
     pub(crate) fn fetch(&self, file: &str, expected: Option<u64>) -> Result<String, Missing> {
         let failed = |cause: String| Missing::Failed(format!("{file}: {cause}"));
         let url = self.api.repo(self.repo.clone()).url(file);
-        let metadata = metadata(self.api, file, &url, self.patience)?;
-        let (etag, commit) = (metadata.etag().trim_start_matches("W/"), metadata.commit_hash());
+        let told = with_retries(self.patience, file, || metadata(self.api, self.repo, &url, self.patience))?;
+        let (etag, commit, bytes) = (&*told.etag, &*told.commit, told.bytes);
         // Both become names in the cache.
         if !is_word(etag) || !is_word(commit) {
             return Err(failed(format!("the server names it {etag:.100?} of commit {commit:.100?}")));
         }
-        let bytes = metadata.size() as u64;
         if let Some(expected) = expected.filter(|&expected| expected != bytes) {
             return Err(failed(format!("it should have {expected} bytes, and the server has {bytes}")));
         }
         let blob = self.folder.join("blobs").join(etag);
-        self.blob(file, &url, bytes, &blob).map_err(failed)?;
+        self.blob(file, &url, bytes, &blob)?;
         let pointer = self.folder.join("snapshots").join(commit).join(file);
         link(file, &blob, &pointer)
             .map_err(|cause| failed(format!("cannot make the link {}: {cause}", pointer.display())))?;
@@ -70,8 +56,9 @@ impl Download<'_> {
     }
 
     /// Makes sure that `blob` is there and complete.
-    fn blob(&self, file: &str, url: &str, bytes: u64, blob: &Path) -> Result<(), String> {
-        let io = |cause: io::Error| format!("cannot write {}: {cause}", blob.display());
+    fn blob(&self, file: &str, url: &str, bytes: u64, blob: &Path) -> Result<(), Missing> {
+        let failed = |cause: String| Missing::Failed(format!("{file}: {cause}"));
+        let io = |cause: io::Error| failed(format!("cannot write {}: {cause}", blob.display()));
         fs::create_dir_all(blob.parent().unwrap_or(self.folder)).map_err(io)?;
         // The names that hf-hub uses, so that either program can resume the other's download.
         let named = |end: &str| {
@@ -87,14 +74,14 @@ impl Download<'_> {
         } else {
             let part = named(".part");
             let mut out = File::options().create(true).append(true).open(&part).map_err(io)?;
-            self.body(url, bytes, &mut out, &mut reported)?;
+            self.body((file, url), bytes, &mut out, &mut reported)?;
             out.sync_all().map_err(io)?;
             // The whole file is read again: most of it may be from an earlier start, before a crash.
             let etag = blob.file_name().unwrap_or_default().to_string_lossy();
-            let unread = |cause: io::Error| format!("cannot read {}: {cause}", part.display());
+            let unread = |cause: io::Error| failed(format!("cannot read {}: {cause}", part.display()));
             if let Some(how) = checksum::difference(&part, &etag).map_err(unread)? {
                 fs::remove_file(&part).map_err(io)?;
-                return Err(format!("{how}; the downloaded part is deleted"));
+                return Err(failed(format!("{how}; the downloaded part is deleted")));
             }
             fs::rename(&part, blob).map_err(io)?;
         }
@@ -103,23 +90,26 @@ impl Download<'_> {
     }
 
     /// Appends what `out` lacks, over several connections if necessary.
-    fn body(&self, url: &str, bytes: u64, out: &mut File, reported: &mut Reported<'_>) -> Result<(), String> {
-        let mut failures = 0;
+    fn body(
+        &self,
+        (file, url): (&str, &str),
+        bytes: u64,
+        out: &mut File,
+        reported: &mut Reported<'_>,
+    ) -> Result<(), Missing> {
+        let mut retries = Retries::new(self.patience, file);
         loop {
             let before = reported.bytes;
-            match self.connection(url, bytes, out, reported) {
-                Ok(()) => return Ok(()),
-                Err(Trouble::Final(cause)) => return Err(cause),
-                Err(Trouble::Lost(_)) if reported.bytes > before => failures = 0,
-                Err(Trouble::Lost(cause)) if failures == RETRIES => {
-                    return Err(format!(
-                        "{cause}; the downloaded part is kept, and the next start resumes from there"
-                    ));
-                }
-                Err(Trouble::Lost(_)) => {}
+            let Err(trouble) = self.connection(url, bytes, out, reported) else { return Ok(()) };
+            if reported.bytes > before {
+                retries.forget();
             }
-            std::thread::sleep(WAIT * 2u32.pow(failures));
-            failures += 1;
+            retries.wait(trouble).map_err(|missing| match missing {
+                Missing::Failed(cause) => Missing::Failed(format!(
+                    "{cause}; the downloaded part is kept, and the next start resumes from there"
+                )),
+                other => other,
+            })?;
         }
     }
 
@@ -131,7 +121,8 @@ impl Download<'_> {
         out: &mut File,
         reported: &mut Reported<'_>,
     ) -> Result<(), Trouble> {
-        let unwritten = |cause: io::Error| Trouble::Final(format!("cannot write what arrives: {cause}"));
+        let failed = |cause: String| Trouble::Final(Missing::Failed(cause));
+        let unwritten = |cause: io::Error| failed(format!("cannot write what arrives: {cause}"));
         let mut have = out.metadata().map_err(unwritten)?.len();
         if have > bytes {
             // The part is longer than the file, so it belongs to another one.
@@ -144,10 +135,7 @@ impl Download<'_> {
         }
         let range = format!("bytes={have}-");
         let request = self.api.repo(self.repo.clone()).info_request().uri(url).header("Range", &range);
-        let mut response = patient!(request, self.patience).call().map_err(|error| {
-            let cause = error.to_string();
-            if is_status(&cause, '4') { Trouble::Final(cause) } else { Trouble::Lost(cause) }
-        })?;
+        let mut response = ask!(request, FOLLOWED, self.patience)?;
         let begins = response.headers().get("Content-Range").and_then(|range| range.to_str().ok());
         let begins = begins.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse().ok());
         match response.status().as_u16() {
@@ -158,24 +146,25 @@ impl Download<'_> {
                 have = 0;
             }
             status => {
-                return Err(Trouble::Final(format!("asked for {range}, the server answers {status}")));
+                return Err(failed(format!("asked for {range}, the server answers {status}")));
             }
         }
+        let lost = |cause: String| Trouble::Passing(cause, None);
         let mut reader = response.body_mut().as_reader();
         let mut buffer = vec![0; BUFFER];
         loop {
             let read = match reader.read(&mut buffer) {
                 Ok(0) if have == bytes => return Ok(()),
-                Ok(0) => return Err(Trouble::Lost(format!("it ended after {have} of {bytes} bytes"))),
+                Ok(0) => return Err(lost(format!("it ended after {have} of {bytes} bytes"))),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    return Err(Trouble::Lost(format!("lost after {have} of {bytes} bytes: {error}")));
+                    return Err(lost(format!("lost after {have} of {bytes} bytes: {error}")));
                 }
             };
             have += read as u64;
             if have > bytes {
-                return Err(Trouble::Final(format!("more than its {bytes} bytes arrive")));
+                return Err(failed(format!("more than its {bytes} bytes arrive")));
             }
             out.write_all(&buffer[..read]).map_err(unwritten)?;
             reported.at(have);

@@ -21,9 +21,11 @@
 //!    files are missing. Names are checked before they become part of a path (`names.rs`).
 //! 3. **Cache.** [`Repository::get`] looks for the file in the snapshot of the revision, and makes no request
 //!    if it is there (`repository.rs`).
-//! 4. **Download.** The bytes are appended to `blobs/ETAG.part`. A connection that is lost, or silent for
-//!    half a minute (`request.rs`), is opened again, and a later start goes on where an earlier one stopped
-//!    (`download.rs`).
+//! 4. **Download.** The bytes are appended to `blobs/ETAG.part`, and a later start goes on where an earlier
+//!    one stopped (`download.rs`). A request of any kind is made again if its connection is lost, or silent
+//!    for half a minute, or if the server is busy (status 408, 425, 429 or from 500 on): up to nine times in
+//!    a row, after waits that grow to a minute or that the server asks for. One that never answers at all is
+//!    asked twice (`request.rs`).
 //! 5. **Checksum.** The whole file is compared with the SHA-256 or the Git name that the server gave
 //!    (`checksum.rs`). If they differ, it is thrown away.
 //! 6. **Link.** The blob gets its final name, and `snapshots/COMMIT/NAME` a link to it.
@@ -41,7 +43,7 @@
 //! | `model.rs` | [`HubModel`]: the files of a model |
 //! | `repository.rs` | [`Repository`]: one file or the listing, from the cache or the server |
 //! | `download.rs`, `checksum.rs` | one file into the cache, resumed and checked |
-//! | `request.rs` | how long a server may be silent |
+//! | `request.rs` | how long a server is waited for, and when it is asked again |
 //! | `listing.rs`, `missing.rs` | [`Listing`]: which files there are; [`Missing`]: why one is not |
 //! | `settings.rs`, `expand.rs` | [`Settings`] from the environment; `~` and variables in paths |
 //! | `names.rs`, `text.rs` | names from people and servers: checked for paths; escaped for messages |

@@ -61,8 +61,9 @@ impl Listing {
 
     /// The listing that [`keep`](Self::keep) wrote for a commit, if it is there and complete.
     pub fn kept(folder: &Path, commit: &str) -> Option<Self> {
-        let text = fs::read_to_string(folder.join(KEPT).join(format!("{commit}.json"))).ok()?;
-        Self::parse(&serde_json::from_str(&text).ok()?).ok().filter(|listing| listing.commit == commit)
+        let file = folder.join(KEPT).join(format!("{commit}.json"));
+        let text = resnet_files::read_at_most(&file, MAX_LISTING_BYTES).ok()??;
+        Self::parse(&serde_json::from_slice(&text).ok()?).ok().filter(|listing| listing.commit == commit)
     }
 
     /// The files in the folder of a snapshot, with their sizes. The folder's name is taken for the commit.
@@ -101,7 +102,12 @@ mod tests {
         assert_eq!(listing.files, files.map(|(name, size)| (name.to_owned(), size)).into());
         let folder = tempfile::tempdir().unwrap();
         listing.keep(folder.path()).unwrap();
-        assert_eq!(Listing::kept(folder.path(), "abc"), Some(listing));
+        assert_eq!(Listing::kept(folder.path(), "abc"), Some(listing.clone()));
+        // One that is longer than any answer is not read.
+        let blanks = " ".repeat(MAX_LISTING_BYTES as usize);
+        let file = folder.path().join(KEPT).join("abc.json");
+        fs::write(&file, format!("{}{blanks}", fs::read_to_string(&file).unwrap())).unwrap();
+        assert_eq!(Listing::kept(folder.path(), "abc"), None);
         fs::write(folder.path().join(KEPT).join("abc.json"), r#"{"sha":"#).unwrap();
         assert_eq!(Listing::kept(folder.path(), "abc"), None);
         for (value, words) in [

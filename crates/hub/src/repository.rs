@@ -1,10 +1,9 @@
 //! Files of a repository: from the cache or, failing that, from the hub.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::Duration;
-use std::{fmt, fs, io};
+use std::{fmt, fs};
 
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
@@ -12,9 +11,9 @@ use resnet_files::write_cached;
 
 use super::download::Download;
 use super::listing::{Listing, MAX_LISTING_BYTES};
-use super::missing::{Missing, of_status};
+use super::missing::Missing;
 use super::names::{self, check_file};
-use super::request::{PATIENCE, patient};
+use super::request::{FOLLOWED, Patience, Trouble, ask, with_retries};
 use super::settings::{NetworkAccess, Settings};
 use crate::{Error, Progress};
 
@@ -23,8 +22,8 @@ pub struct Repository {
     pub(crate) settings: Settings,
     repo: Repo,
     api: OnceLock<Api>,
-    /// How long the server may be silent.
-    pub(crate) patience: Duration,
+    /// How long the server is waited for.
+    pub(crate) patience: Patience,
 }
 
 impl fmt::Debug for Repository {
@@ -59,7 +58,7 @@ impl Repository {
         };
         names::check(id, revision, what, example)?;
         let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
-        Ok(Repository { settings, repo, api: OnceLock::new(), patience: PATIENCE })
+        Ok(Repository { settings, repo, api: OnceLock::new(), patience: Patience::default() })
     }
 
     /// Where the cache is and how the hub is reached.
@@ -120,10 +119,9 @@ impl Repository {
         let api = self.api()?;
         tracing::debug!("downloading {file} of {} from {}", self.repo.url(), self.settings.endpoint);
         let folder = self.folder();
-        let commit = guarded(file, || {
-            let patience = self.patience;
-            Download { api, repo: &self.repo, folder: &folder, progress, patience }.fetch(file, expected)
-        })?;
+        let patience = &self.patience;
+        let download = Download { api, repo: &self.repo, folder: &folder, progress, patience };
+        let commit = download.fetch(file, expected)?;
         self.keep_ref(&commit).map_err(|cause| {
             Missing::Failed(format!("{file}: cannot write below {}: {cause}", folder.display()))
         })?;
@@ -139,15 +137,21 @@ impl Repository {
             return Err(Missing::Offline);
         }
         let api = self.api()?;
-        guarded("the list of files", || {
+        with_retries(&self.patience, "the list of files", || {
             let request = api.repo(self.repo.clone()).info_request().query("blobs", "true");
-            let cause = |error: &dyn fmt::Display| format!("the list of files: {error}");
-            let request = patient!(request, self.patience);
-            let mut response =
-                request.call().map_err(|error| of_status(cause(&error), &error.to_string()))?;
-            let body = response.body_mut().with_config().limit(MAX_LISTING_BYTES);
-            let value = body.read_json().map_err(|error| Missing::Failed(cause(&error)))?;
-            Listing::parse(&value).map_err(|error| Missing::Failed(cause(&error)))
+            let mut answer = ask!(request, FOLLOWED, &self.patience)?;
+            let mut text = Vec::new();
+            let read = answer.body_mut().as_reader().take(MAX_LISTING_BYTES + 1).read_to_end(&mut text);
+            read.map_err(|error| self.patience.unanswered(&error))?;
+            let failed = |cause| Trouble::Final(Missing::Failed(cause));
+            if text.len() as u64 > MAX_LISTING_BYTES {
+                return Err(failed(format!("it has more than {} MiB", MAX_LISTING_BYTES >> 20)));
+            }
+            let value = serde_json::from_slice(&text).map_err(|error| match error.is_eof() {
+                true => Trouble::Passing("the server's answer is cut off".to_owned(), None),
+                false => failed(format!("the server's answer is no JSON ({error})")),
+            })?;
+            Listing::parse(&value).map_err(failed)
         })
     }
 
@@ -171,12 +175,6 @@ impl Repository {
         let api = connect(&self.settings).map_err(Missing::Failed)?;
         Ok(self.api.get_or_init(|| api))
     }
-}
-
-/// Runs `ask`. hf-hub panics on some answers of a server; that counts as a failed download.
-fn guarded<T>(what: &str, ask: impl FnOnce() -> Result<T, Missing>) -> Result<T, Missing> {
-    catch_unwind(AssertUnwindSafe(ask))
-        .unwrap_or_else(|_| Err(Missing::Failed(format!("the server's answer for {what} makes no sense"))))
 }
 
 fn connect(settings: &Settings) -> Result<Api, String> {

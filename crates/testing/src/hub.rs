@@ -20,6 +20,9 @@ pub struct State {
     pub listed: Vec<String>,
     /// If set, the status with which every request for a file is refused.
     pub refuses: Option<&'static str>,
+    /// With which status the next requests of any kind are refused, one request for each entry; `None` for
+    /// one that is answered. More header lines may follow the status.
+    pub stumbles: VecDeque<Option<&'static str>>,
     /// The next requests for a file to its end are cut off after so many bytes, one request for each entry.
     pub cuts: VecDeque<usize>,
     /// Whether a request for the rest of a file gets all of it.
@@ -113,6 +116,10 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     state.requests.push(format!("{path} {range}").trim_end().to_owned());
     let stranger = header("authorization").is_some_and(|token| token != format!("Bearer {TOKEN}"));
     let refused = if stranger { Some("401 Unauthorized") } else { state.refuses };
+    if let Some(status) = state.stumbles.pop_front().flatten() {
+        drop(plain(&mut stream, status, ""));
+        return Some(());
+    }
     let written = match (path.split_once("/revision/"), path.split_once("/resolve/")) {
         (Some((_, revision)), _) => list(&mut stream, &state, revision.trim_end_matches("?blobs=true")),
         (_, Some((_, rest))) => match refused {

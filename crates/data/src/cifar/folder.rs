@@ -5,8 +5,10 @@ use std::io::{BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
+use resnet_formats::cifar::PIXELS;
+
 use super::{Form, Layout, Needed};
-use crate::{Dataset, Error};
+use crate::{DataKind, Dataset, Error};
 
 /// The largest file of class names that is read.
 pub(crate) const MAX_NAMES_BYTES: u64 = 1 << 16;
@@ -20,9 +22,16 @@ pub(crate) fn holds(dir: &Path, layout: &Layout) -> bool {
     layout.files().any(|name| is_one(&dir.join(name), layout))
 }
 
+/// Whether `path` is one of the layout's record files. CIFAR-100's `train.bin` and `test.bin` are other
+/// programs' names too, so these must have the length of whole records.
 fn is_one(path: &Path, layout: &Layout) -> bool {
     match layout.form {
-        Form::Binary { .. } => path.is_file(),
+        Form::Binary { label_bytes } => {
+            let record = (label_bytes + PIXELS) as u64;
+            let is_whole = |length: u64| length > 0 && length.is_multiple_of(record);
+            let may_be_cut = layout.kind != DataKind::Cifar100;
+            fs::metadata(path).is_ok_and(|it| it.is_file() && (may_be_cut || is_whole(it.len())))
+        }
         Form::Pickled { .. } => {
             let mut first = [0];
             let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));

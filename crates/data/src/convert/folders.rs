@@ -7,6 +7,7 @@ use resnet_vision::image::extension;
 
 use super::writer::{Sample, Writer};
 use crate::Error;
+use crate::sources::file_list::FileList;
 use crate::sources::folder_names;
 
 /// Writes a folder per class.
@@ -39,7 +40,7 @@ impl Writer for Folders {
         fs::write(&file, bytes).map_err(|cause| Error::write("write", &file, cause))
     }
 
-    fn end(&mut self) -> Result<(), Error> {
-        Ok(())
+    fn end(&mut self) -> Result<FileList, Error> {
+        Ok(FileList::default())
     }
 }

@@ -11,11 +11,9 @@ mod packed;
 mod shards;
 mod writer;
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use resnet_files::NewFolder;
 use resnet_vision::image;
 
 use self::folders::Folders;
@@ -23,8 +21,8 @@ use self::packed::Packed;
 pub use self::packed::Resizing;
 use self::shards::Shards;
 use self::writer::{Sample, Writer};
-use crate::Error;
 use crate::sources::{Broken, FileSet, Layout, open_image};
+use crate::{Error, new_folder};
 
 /// The form of the copy.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +46,9 @@ pub enum CopyFormat {
 
 /// Writes all samples of `set` into the new folder `out`, which appears when it is complete and on the disk;
 /// returns how many there are. Samples that [`OpenFiles::skip`](crate::sources::OpenFiles::skip) names are
-/// left out. Labels stay as they are: the names of the classes are written to `classes.json`, in order.
+/// left out. Labels stay as they are: the names of the classes are written to `classes.json`, in order. Of
+/// shards and packed files, `files.json` says how many samples each has, by which
+/// [`open_files`](crate::sources::open_files) notices when one is missing.
 /// `progress` is called after each block with the number of images done; when it breaks, the copy is removed
 /// and there is no number.
 ///
@@ -76,10 +76,7 @@ pub fn convert(
     out: &Path,
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Option<u64>, Error> {
-    let folder = NewFolder::begin(out).map_err(|cause| match cause.kind() {
-        io::ErrorKind::AlreadyExists => Error::Exists { path: out.to_owned() },
-        _ => Error::write("create", out, cause),
-    })?;
+    let folder = new_folder::begin(out)?;
     let mut writer: Box<dyn Writer> = match format {
         CopyFormat::Folders => Box::new(Folders::new(folder.path(), &set.classes)),
         CopyFormat::Shards { max_bytes } => Box::new(Shards::new(folder.path(), max_bytes)),
@@ -89,6 +86,7 @@ pub fn convert(
     };
     writer::write_classes(folder.path(), &set.classes)?;
     let Some(written) = write(set, format, &mut *writer, &mut progress)? else { return Ok(None) };
+    writer.end()?.write(folder.path())?;
     folder.finish().map_err(|cause| Error::write("create", out, cause))?;
     Ok(Some(written))
 }
@@ -124,7 +122,6 @@ fn write(
             }
         }
     }
-    writer.end()?;
     Ok(Some(done))
 }
 

@@ -11,6 +11,7 @@ use resnet_vision::{Image, Interpolation};
 
 use super::writer::{Sample, Writer};
 use crate::Error;
+use crate::sources::file_list::FileList;
 use crate::sources::{PackWriter, open_image};
 
 /// Images wait until they and their pixels take so many bytes, and are then resized together.
@@ -39,12 +40,14 @@ pub(super) struct Packed {
     waiting_bytes: usize,
     /// How many images of the split were turned because their EXIF data say so.
     turned: u64,
+    written: FileList,
 }
 
 /// A file that is being written.
 struct Pack {
     path: PathBuf,
     writer: PackWriter<BufWriter<File>>,
+    samples: u64,
 }
 
 impl Packed {
@@ -59,6 +62,7 @@ impl Packed {
             waiting: Vec::new(),
             waiting_bytes: 0,
             turned: 0,
+            written: FileList::default(),
         }
     }
 
@@ -92,16 +96,26 @@ impl Packed {
                 self.number += 1;
                 let begun = File::create(&path).and_then(|file| PackWriter::new(BufWriter::new(file)));
                 let writer = begun.map_err(|cause| Error::write("write", &path, cause))?;
-                none.insert(Pack { path, writer })
+                none.insert(Pack { path, writer, samples: 0 })
             }
         };
+        pack.samples += 1;
         pack.writer
             .push(image, sample.label, &sample.name)
             .map_err(|cause| Error::write(&format!("write {} into", sample.place), &pack.path, cause))
     }
 
+    fn end_split(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        if let Some(told) = image::turned(std::mem::take(&mut self.turned)) {
+            tracing::info!("{}: {told}", self.split);
+        }
+        self.close()
+    }
+
     fn close(&mut self) -> Result<(), Error> {
-        let Some(Pack { path, writer }) = self.file.take() else { return Ok(()) };
+        let Some(Pack { path, writer, samples }) = self.file.take() else { return Ok(()) };
+        self.written.add(&self.split, &path, samples);
         writer
             .finish()
             .and_then(|buffered| buffered.into_inner().map_err(IntoInnerError::into_error))
@@ -112,7 +126,7 @@ impl Packed {
 
 impl Writer for Packed {
     fn begin(&mut self, split: &str) -> Result<(), Error> {
-        self.end()?;
+        self.end_split()?;
         (self.split, self.number) = (split.to_owned(), 0);
         Ok(())
     }
@@ -127,11 +141,8 @@ impl Writer for Packed {
         if self.waiting_bytes >= WAITING_BYTES { self.flush() } else { Ok(()) }
     }
 
-    fn end(&mut self) -> Result<(), Error> {
-        self.flush()?;
-        if let Some(told) = image::turned(std::mem::take(&mut self.turned)) {
-            tracing::info!("{}: {told}", self.split);
-        }
-        self.close()
+    fn end(&mut self) -> Result<FileList, Error> {
+        self.end_split()?;
+        Ok(std::mem::take(&mut self.written))
     }
 }

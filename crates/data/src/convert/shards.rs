@@ -8,6 +8,7 @@ use resnet_vision::image::extension;
 
 use super::writer::{Sample, Writer};
 use crate::Error;
+use crate::sources::file_list::FileList;
 
 /// Writes shards of images and their labels.
 pub(super) struct Shards {
@@ -16,6 +17,7 @@ pub(super) struct Shards {
     split: String,
     number: usize,
     shard: Option<Shard>,
+    written: FileList,
 }
 
 /// A shard that is being written.
@@ -23,15 +25,18 @@ struct Shard {
     path: PathBuf,
     tar: tar::Builder<File>,
     bytes: u64,
+    samples: u64,
 }
 
 impl Shards {
     pub(super) fn new(out: &Path, max_bytes: u64) -> Self {
-        Shards { out: out.to_owned(), max_bytes, split: String::new(), number: 0, shard: None }
+        let (split, written) = (String::new(), FileList::default());
+        Shards { out: out.to_owned(), max_bytes, split, number: 0, shard: None, written }
     }
 
     fn close(&mut self) -> Result<(), Error> {
-        let Some(Shard { path, tar, .. }) = self.shard.take() else { return Ok(()) };
+        let Some(Shard { path, tar, samples, .. }) = self.shard.take() else { return Ok(()) };
+        self.written.add(&self.split, &path, samples);
         let close = || -> io::Result<()> {
             let mut file = tar.into_inner()?;
             file.flush()?;
@@ -51,7 +56,7 @@ impl Shards {
                 let path = self.out.join(format!("{}-{:05}.tar", self.split, self.number));
                 self.number += 1;
                 let file = File::create(&path).map_err(|cause| Error::write("write", &path, cause))?;
-                Ok(none.insert(Shard { path, tar: tar::Builder::new(file), bytes: 0 }))
+                Ok(none.insert(Shard { path, tar: tar::Builder::new(file), bytes: 0, samples: 0 }))
             }
         }
     }
@@ -74,10 +79,12 @@ impl Writer for Shards {
             appended.map_err(|cause| Error::write("write", &shard.path, cause))?;
         }
         shard.bytes += bytes.len() as u64;
+        shard.samples += 1;
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Error> {
-        self.close()
+    fn end(&mut self) -> Result<FileList, Error> {
+        self.close()?;
+        Ok(std::mem::take(&mut self.written))
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::Error;
+use crate::sources::file_list::FileList;
 
 /// A sample to be written.
 pub(super) struct Sample {
@@ -24,8 +25,8 @@ pub(super) trait Writer {
     fn begin(&mut self, split: &str) -> Result<(), Error>;
     /// Writes a sample of the split.
     fn sample(&mut self, sample: Sample) -> Result<(), Error>;
-    /// Ends the last split.
-    fn end(&mut self) -> Result<(), Error>;
+    /// Ends the last split. Returns the files that hold samples, unless each sample is a file of its own.
+    fn end(&mut self) -> Result<FileList, Error>;
 }
 
 /// Writes the classes' names in the order of their labels, so that the labels stay what they are.

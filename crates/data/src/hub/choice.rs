@@ -49,14 +49,21 @@ type Found<'a> = (&'a String, Option<u64>, Split);
 
 /// The files with images of the splits that are wanted.
 ///
-/// Files belong to splits as in [`open_files`](crate::sources::open_files).
+/// Files belong to splits as in [`open_files`](crate::sources::open_files). A file that cannot be fetched by
+/// its name is an error if it is among those chosen. Where all files of a data set are such, it is passed
+/// over, unless there is no other.
 pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, NotChosen> {
     let mut sets: BTreeMap<(String, &str), Vec<Found<'_>>> = BTreeMap::new();
     for (name, &bytes) in &listing.files {
         let Some(layout) = layout(name) else { continue };
-        check_file(name)?;
         let (folder, split) = place(name);
         sets.entry((folder, layout.name())).or_default().push((name, bytes, split));
+    }
+    let can_be_fetched = |found: &Vec<Found<'_>>| found.iter().any(|(name, ..)| check_file(name).is_ok());
+    if sets.values().any(can_be_fetched) {
+        sets.retain(|_, found| can_be_fetched(found));
+    } else if let Some((name, ..)) = sets.values().flatten().next() {
+        check_file(name)?;
     }
     let all = shown(sets.keys());
     if let Some(config) = &wanted.config {
@@ -76,8 +83,8 @@ pub(super) fn choose(listing: &Listing, wanted: &Wanted) -> Result<Choice, NotCh
     let mut files: Vec<_> = found
         .into_iter()
         .filter(|(_, _, split)| splits.contains(split))
-        .map(|(name, bytes, split)| (name.clone(), bytes, Some(split)))
-        .collect();
+        .map(|(name, bytes, split)| check_file(name).map(|()| (name.clone(), bytes, Some(split))))
+        .collect::<Result<_, String>>()?;
     if layout == Layout::Shards.name() {
         let maps = CLASS_MAPS.iter().map(|map| format!("{folder}{map}"));
         files.extend(maps.filter_map(|map| listing.files.get(&map).map(|&bytes| (map, bytes, None))));
@@ -194,5 +201,17 @@ mod tests {
         let told = refused(&two[..1], &[Split::Val], None);
         assert_eq!(told, "it has no split validation; it has train");
         assert!(refused(&["a/../../train.tar"], &[], None).contains("out of its folder"));
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_fetched_is_refused_where_it_is_chosen() {
+        let names = ["data/train-0.parquet", "data/test-é.parquet", "extra/ü.parquet", "../../x.parquet"];
+        let chosen = |names: &[&str], splits: &[Split]| chosen(names, splits, None);
+        let train = Ok(("data/".to_owned(), vec![names[0].to_owned()]));
+        assert_eq!(chosen(&names, &[Split::Train]), train);
+        assert!(matches!(chosen(&names, &[]), Err(NotChosen::None(cause)) if cause.contains("test-é")));
+        assert!(matches!(chosen(&names[2..3], &[]), Err(NotChosen::None(cause)) if cause.contains("ü")));
+        let beside = [names[0], "extra/train-0.parquet", "extra/ü.parquet"];
+        assert!(matches!(chosen(&beside, &[]), Err(NotChosen::Several(_))));
     }
 }

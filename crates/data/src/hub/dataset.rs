@@ -222,8 +222,8 @@ impl HubDataset {
     }
 }
 
-/// The files of a snapshot, and the files that are missing beside them by their names:
-/// `train-00001-of-00003.parquet` is one of three files. Missing files have no size.
+/// The files of a snapshot, and the files that are missing beside them by their [numbers](series). Missing
+/// files have no size.
 fn of_snapshot(snapshot: &Path) -> Listing {
     let mut listing = Listing::of_snapshot(snapshot);
     for name in series::missing_files(listing.files.keys()) {
@@ -241,12 +241,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("data")).unwrap();
         fs::write(folder.path().join("data/train-00001-of-00003.parquet"), "abc").unwrap();
-        fs::write(folder.path().join("README.md"), "").unwrap();
+        for name in ["README.md", "train-0.tar", "train-1.tar", "train-3.tar"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
         let listing = of_snapshot(folder.path());
-        let wanted = ["README.md", "data/train-00000-of-00003.parquet", "data/train-00001-of-00003.parquet"];
-        let names: Vec<_> = listing.files.keys().map(String::as_str).collect();
-        assert_eq!(names, [&wanted[..], &["data/train-00002-of-00003.parquet"]].concat());
-        let sizes: Vec<_> = listing.files.values().copied().collect();
-        assert_eq!(sizes, [Some(0), None, Some(3), None]);
+        let files: Vec<_> = listing.files.iter().map(|(name, size)| (name.as_str(), *size)).collect();
+        let wanted = [
+            ("README.md", Some(0)),
+            ("data/train-00000-of-00003.parquet", None),
+            ("data/train-00001-of-00003.parquet", Some(3)),
+            ("data/train-00002-of-00003.parquet", None),
+            ("train-0.tar", Some(0)),
+            ("train-1.tar", Some(0)),
+            ("train-2.tar", None),
+            ("train-3.tar", Some(0)),
+        ];
+        assert_eq!(files, wanted);
     }
 }

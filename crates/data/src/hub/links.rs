@@ -4,10 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use resnet_files::NewFolder;
-
 use super::dataset::HubFiles;
-use crate::Error;
+use crate::{Error, new_folder};
 
 impl HubFiles {
     /// Creates the folder `out`, whole or not at all, with a link to each file below `cached`, the folder
@@ -17,10 +15,7 @@ impl HubFiles {
     /// # Errors
     /// [`Error::Exists`] if there is something at `out`, or what the system refuses.
     pub fn link(&self, cached: &Path, out: &Path) -> Result<(), Error> {
-        let folder = NewFolder::begin(out).map_err(|cause| match cause.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists { path: out.to_owned() },
-            _ => Error::write("create", out, cause),
-        })?;
+        let folder = new_folder::begin(out)?;
         for file in &self.files {
             let (name, mut at) = (self.inner_name(file), folder.path().to_owned());
             at.extend(name.split('/'));

@@ -244,7 +244,8 @@ impl Index {
         self.blocks[block] as usize..end
     }
 
-    /// What was found broken when the index was made: a sample without a label, a shard that is cut off.
+    /// What was found broken when the index was made: a sample without a label, a shard that is cut off or
+    /// missing.
     pub fn faults(&self) -> &[Broken] {
         &self.faults
     }

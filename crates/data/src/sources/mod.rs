@@ -11,6 +11,7 @@ mod cache;
 pub(crate) mod candidates;
 pub(crate) mod class_list;
 mod class_numbers;
+pub(crate) mod file_list;
 pub(crate) mod folder_classes;
 mod folders;
 pub(crate) mod index;

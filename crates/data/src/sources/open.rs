@@ -7,10 +7,10 @@ use super::candidates::{self, Candidate, Part};
 use super::class_list::ClassList;
 use super::labels::Given;
 use super::{Columns, Index, IndexCache, Layout, Source, Split};
+use resnet_formats::Error as FileError;
 use resnet_formats::tar_headers::refuse_compressed;
-use resnet_formats::{Error as FileError, series};
 
-use super::{archives, folders, listed, packed, shards};
+use super::{archives, file_list, folders, listed, packed, shards};
 use crate::Error;
 
 /// How to open a data set in files.
@@ -88,7 +88,8 @@ pub struct FileSet {
 /// # Errors
 /// If nothing is recognised, or several data sets; if a folder, shard or table cannot be read at all, or has
 /// no record; if the splits' classes don't fit together. What is wrong with single records is in
-/// [`Index::faults`] and turns up when they are loaded.
+/// [`Index::faults`] and turns up when they are loaded; so does a file that is missing, as its number between
+/// others or the `files.json` of [`convert`](crate::convert()) tells.
 ///
 /// ```no_run
 /// use resnet_data::sources::{OpenFiles, open_files};
@@ -187,16 +188,10 @@ impl Part {
 
     fn index(&self, split: Split, labels: Option<&Path>, options: &OpenFiles) -> Result<Index, Error> {
         let cache = &options.cache;
-        let missing = series::missing(&self.files);
-        if let Some(first) = missing.first() {
-            // As a download that was interrupted leaves it.
-            let (root, others) = (self.root.display(), others(missing.len() - 1));
-            tracing::warn!("{root} lacks {first}{others} of the same series; the rest is used");
-        }
         let list = ClassList::find(&self.root, options.classes.as_deref())?;
         let list = list.as_ref();
         let given = Given { labels, classes: list };
-        let index = match self.layout {
+        let mut index = match self.layout {
             Layout::Folders => folders::open(&self.root, list)?,
             Layout::Shards => {
                 if let Some(name) =
@@ -223,6 +218,8 @@ impl Part {
             let (file, mend) = (self.root.display().to_string(), "give the folder of the data".to_owned());
             return Err(FileError::Unlabelled { file, cause, mend }.into());
         }
+        // As a copy or a download that was interrupted leaves them.
+        index.faults.extend(file_list::missing(&self.root, split, &self.files, &index));
         Ok(index)
     }
 }

@@ -78,7 +78,7 @@ fn a_cache_made_by_hand_is_read_without_a_network() {
 fn without_cache_and_network_the_message_says_how_to_get_the_data() {
     let cache = tempfile::tempdir().unwrap();
     for (network, cause) in
-        [(NetworkAccess::Forbidden, "HF_HUB_OFFLINE"), (NetworkAccess::Allowed, "request error")]
+        [(NetworkAccess::Forbidden, "HF_HUB_OFFLINE"), (NetworkAccess::Allowed, "connection failed")]
     {
         let settings = settings(cache.path(), network, "http://127.0.0.1:1");
         let message = download(&settings, &Counter::default()).unwrap_err().to_string();

@@ -197,6 +197,68 @@ fn a_broken_sample_leaves_no_copy() {
 }
 
 #[test]
+fn a_file_that_a_copy_lacks_is_a_fault_with_its_samples() {
+    let here = tempfile::tempdir().unwrap();
+    let data = here.path().join("data");
+    small(&data);
+    let side = Resizing { side: 8, interpolation: Interpolation::Bilinear, orientation: Orientation::Apply };
+    // Three samples a file.
+    for format in [
+        CopyFormat::Shards { max_bytes: 3 * fs::metadata(data.join("train/cat/0.png")).unwrap().len() + 40 },
+        CopyFormat::Packed { max_bytes: 3 * 4 * 8 * 8, resizing: side },
+    ] {
+        let out = here.path().join("out");
+        convert(&open(&data), format, &out, go_on).unwrap();
+        let whole = open(&out);
+        assert!(whole.splits().all(|(_, source)| source.index().faults().is_empty()), "{format:?}");
+        let end = if whole.layout == Layout::Packed { "pack" } else { "tar" };
+        let list: serde_json::Value =
+            serde_json::from_slice(&fs::read(out.join("files.json")).unwrap()).unwrap();
+        assert_eq!(list["val"], serde_json::json!({ format!("val-00000.{end}"): 1 }), "{format:?}");
+        // The last one, whose number nothing else tells.
+        let last = list["train"].as_object().unwrap().iter().next_back().unwrap();
+        fs::remove_file(out.join(last.0)).unwrap();
+        let cut = open(&out);
+        let [fault] = cut.train.index().faults() else { panic!("{format:?}: one fault") };
+        assert_eq!(fault.place, out.join(last.0).display().to_string());
+        assert_eq!(fault.records, last.1.as_u64().unwrap());
+        assert!(fault.cause.contains("missing, and files.json beside it lists it"), "{fault}");
+        assert_eq!(cut.train.index().len() as u64 + fault.records, 6);
+        let refused = convert(&cut, CopyFormat::Folders, &here.path().join("no"), go_on).unwrap_err();
+        assert!(refused.to_string().contains("is missing"), "{refused}");
+        // A list of samples may name it, and without the copy's list nothing is known of it.
+        let skip = vec![cut.train.index().fault_name(fault)];
+        assert_eq!(&skip[0], last.0);
+        let options = OpenFiles { cache: IndexCache::Off, skip, ..OpenFiles::default() };
+        assert!(open_files(&out, &options).unwrap().train.index().faults().is_empty());
+        for other in [None, Some(r#"["no such list"]"#)] {
+            fs::remove_file(out.join("files.json")).unwrap();
+            other.into_iter().for_each(|text| fs::write(out.join("files.json"), text).unwrap());
+            assert!(open(&out).train.index().faults().is_empty());
+            fs::write(out.join("files.json"), "").unwrap();
+        }
+        fs::remove_dir_all(out).unwrap();
+    }
+}
+
+#[test]
+fn a_gap_in_the_numbers_of_files_is_a_fault() {
+    let here = tempfile::tempdir().unwrap();
+    let data = here.path().join("data");
+    small(&data);
+    let out = here.path().join("out");
+    convert(&open(&data), CopyFormat::Shards { max_bytes: 1 }, &out, go_on).unwrap();
+    // As another program's shards, and those that we wrote before.
+    fs::remove_file(out.join("files.json")).unwrap();
+    fs::remove_file(out.join("train-00003.tar")).unwrap();
+    let cut = open(&out);
+    let told: Vec<(String, u64)> =
+        cut.train.index().faults().iter().map(|fault| (fault.to_string(), fault.records)).collect();
+    let gap = out.join("train-00003.tar").display().to_string();
+    assert_eq!(told, [(format!("{gap}: the file is missing, and others of its series are there"), 1)]);
+}
+
+#[test]
 fn a_copy_that_is_stopped_leaves_nothing() {
     let here = tempfile::tempdir().unwrap();
     let data = here.path().join("data");

@@ -180,7 +180,7 @@ fn a_flat_folder_with_a_list_is_read() {
     assert_eq!((set.train.index().faults(), set.train.index().skipped()), (&[][..], 1));
 
     fs::write(&list, "x.png 1\n").unwrap();
-    refusal(&dir, Some(&list), &["val.txt", "names none of the 4 images"]);
+    refusal(&dir, Some(&list), &["val.txt", "labels none of the 4 images"]);
     fs::write(&list, "a.png\n").unwrap();
     refusal(&dir, Some(&list), &["val.txt", "line 1 has one column"]);
     refusal(&dir, Some(Path::new("none.csv")), &["cannot open", "none.csv"]);

@@ -178,19 +178,27 @@ fn a_download_with_another_checksum_is_deleted() {
 }
 
 #[test]
-fn a_connection_that_brings_nothing_is_given_up_and_its_part_kept() {
+fn a_hub_that_is_busy_is_asked_again_whatever_it_was_asked_for() {
+    let cache = tempfile::tempdir().unwrap();
+    let hub = Hub::start(FIRST, files([("train-0.tar", b"hello\n".to_vec())]));
+    let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
+    // Twice the list, twice what it says of the file, twice the file.
+    let busy = ["502 Bad Gateway", "429 Too Many Requests", "408 Request Timeout"];
+    let busy = busy.map(|status| format!("{status}\r\nRetry-After: 0").leak() as &str);
+    hub.state().stumbles = busy.into_iter().flat_map(|status| [Some(status), None]).collect();
+    let folder = all(&online, &NoProgress).unwrap();
+    assert_eq!(fs::read(folder.join("train-0.tar")).unwrap(), b"hello\n");
+    assert_eq!(hub.requests().len(), 6);
+}
+
+#[test]
+fn a_connection_that_brings_nothing_is_opened_again_where_it_stopped() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::start(FIRST, images());
     let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
     let found = online.files(&Wanted { splits: vec![Split::Val], config: None }).unwrap();
-    // The first try brings 700 bytes; neither it nor the three after it bring more.
-    hub.state().cuts = [700, 0, 0, 0].into();
-    let told = online.fetch(&found, &NoProgress).unwrap_err().to_string();
-    assert!(
-        told.contains("validation-00000-of-00001.parquet") && told.contains("resumes from there"),
-        "{told}"
-    );
-    hub.requests();
+    // The first try brings 700 bytes; neither of the two after it brings more.
+    hub.state().cuts = [700, 0, 0].into();
     online.fetch(&found, &NoProgress).unwrap();
     assert!(hub.requests().last().unwrap().ends_with("bytes=700-"));
 }
@@ -207,7 +215,7 @@ fn refusals_say_what_to_do() {
     }
     hub.state().refuses = Some("404 Not Found");
     refusal(&online, &["404", "check the name and the revision"]);
-    hub.state().refuses = Some("500 Oops");
+    hub.state().refuses = Some("500 Oops\r\nRetry-After: 0");
     refusal(&online, &["500", "start again", "HF_HUB_OFFLINE=1"]);
     hub.state().refuses = None;
     let absent = dataset(cache.path(), &hub, NetworkAccess::Allowed, Some("v9"));
@@ -232,17 +240,20 @@ fn refusals_say_what_to_do() {
 }
 
 #[test]
-fn names_that_lead_out_of_the_cache_are_refused() {
+fn names_that_lead_out_of_the_cache_are_not_fetched() {
     for name in
         ["../../../../x.parquet", "/etc/x.parquet", "data/..\\\\..\\\\x.tar", "data//x.tar", "C:x.tar"]
     {
         let cache = tempfile::tempdir().unwrap();
         let hub = Hub::start(FIRST, images());
+        let online = dataset(cache.path(), &hub, NetworkAccess::Allowed, None);
         hub.state().listed = vec![name.to_owned()];
-        refusal(
-            &dataset(cache.path(), &hub, NetworkAccess::Allowed, None),
-            &["owner/images cannot be fetched", "has a file called", "which"],
-        );
+        // It belongs to no data set that can be fetched.
+        all(&online, &NoProgress).unwrap();
+        assert!(hub.requests().iter().all(|path| !path.contains("x.")), "{name} was fetched");
+        let only = files([("README.md", b"# Images".to_vec())]);
+        hub.set("main", SECOND, only);
+        refusal(&online, &["owner/images cannot be fetched", "has a file called", "which"]);
         assert!(hub.requests().iter().all(|path| path.starts_with("/api/")), "nothing was fetched");
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use resnet_data::{DataKind, Error, open_cifar};
+use resnet_data::{Contents, DataKind, Error, contents, open_cifar};
 use tempfile::TempDir;
 
 const PIXELS: usize = 3072;
@@ -211,6 +211,19 @@ fn folders_without_data_say_what_was_looked_for() {
     assert!(message(folder.path(), None).contains("no data set"));
     fs::write(folder.path().join("data_batch_1"), "\u{80}").unwrap();
     assert!(message(folder.path(), None).contains("no data set"));
+}
+
+#[test]
+fn another_programs_train_bin_is_not_taken_for_cifar() {
+    let folder = temporary();
+    crate::images::folders(folder.path(), &["cat", "dog"], 2);
+    let found = || contents(folder.path(), None).unwrap();
+    for (name, length) in [("train.bin", 5_000), ("test.bin", 0), ("train.bin", 3073)] {
+        fs::write(folder.path().join(name), vec![1; length]).unwrap();
+        assert!(matches!(found(), Contents::Files(_)), "{name} of {length} bytes");
+    }
+    fs::write(folder.path().join("train.bin"), records(2, 100, 3, 1)).unwrap();
+    assert_eq!(found(), Contents::Cifar(DataKind::Cifar100));
 }
 
 #[test]

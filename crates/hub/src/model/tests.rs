@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::NoProgress;
+use crate::request::Patience;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
@@ -252,7 +253,8 @@ fn a_server_that_falls_silent_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let mut model = model(cache.path(), NetworkAccess::Allowed, &endpoint, None);
-        model.repository.patience = Duration::from_millis(50);
+        let (silence, wait) = (Duration::from_millis(50), Duration::from_millis(1));
+        model.repository.patience = Patience::new(silence, 3, wait);
         let done = AtomicBool::new(false);
         let (file, listing, connections) = std::thread::scope(|scope| {
             let server = scope.spawn(|| fall_silent(&listener, &done, answered, b"weights", missing));
@@ -262,10 +264,64 @@ fn a_server_that_falls_silent_is_given_up() {
         });
         let message = file.unwrap_err().to_string();
         assert!(message.contains(says), "{message}");
-        assert!(matches!(&listing, Err(Missing::Failed(cause)) if cause.contains("timeout")), "{listing:?}");
-        // One for what there is, four for the file, one for the listing.
-        assert_eq!(connections, if answered == 0 { 2 } else { 6 });
+        let is_silence = |cause: &str| cause.contains("list of files: the server does not answer within");
+        assert!(matches!(&listing, Err(Missing::Failed(cause)) if is_silence(cause)), "{listing:?}");
+        // One for what there is, four for the file, four for the listing; a server that has never answered is
+        // asked twice.
+        assert_eq!(connections, if answered == 0 { 4 } else { 9 });
         let part = cache.path().join("models--timm--resnet50.a1_in1k/blobs/x.part");
         assert_eq!(fs::read(part).unwrap_or_default().len(), arrived);
+    }
+}
+
+/// Answers requests as the hub does for a large file of a renamed repository: it lies under another path, and
+/// its bytes elsewhere. `size` is a header of the hub's answer.
+fn redirect(listener: &TcpListener, endpoint: &str, requests: usize, size: &str) -> Vec<String> {
+    let answer = |_| {
+        let mut stream = listener.accept().unwrap().0;
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+        let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        let is_first = headers.iter().any(|line| line.eq_ignore_ascii_case("range: bytes=0-0"));
+        let (status, headers, body) = match (&*path, is_first) {
+            ("/bytes", true) => ("206 Partial Content", "Content-Range: bytes 0-0/7".to_owned(), "w"),
+            ("/bytes", false) => ("206 Partial Content", "Content-Range: bytes 0-6/7".to_owned(), "weights"),
+            ("/new/name", _) => {
+                let names = format!("X-Linked-ETag: \"big\"\r\nETag: \"small\"\r\nX-Repo-Commit: {COMMIT}");
+                ("302 Found", format!("Location: {endpoint}/bytes\r\n{names}\r\n{size}"), "")
+            }
+            _ => ("307 Temporary Redirect", "Location: /new/name".to_owned(), ""),
+        };
+        let (headers, length) = (headers.trim_end(), body.len());
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\n{headers}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        path
+    };
+    (0..requests).map(answer).collect()
+}
+
+#[test]
+fn a_file_whose_bytes_lie_elsewhere_is_found() {
+    let old = "/timm/resnet50.a1_in1k/resolve/main/model.safetensors";
+    let body = [old, "/new/name", "/bytes"];
+    let rows = [
+        ("X-Linked-Size: 7", [&[old, "/new/name"][..], &body].concat()),
+        ("", [&[old, "/new/name", "/new/name", "/bytes"][..], &body].concat()),
+    ];
+    for (size, requests) in rows {
+        let cache = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let model = model(cache.path(), NetworkAccess::Allowed, &endpoint, None);
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| redirect(&listener, &endpoint, requests.len(), size));
+            let path = model.first_of(&WEIGHTS, &NoProgress).unwrap();
+            assert_eq!(fs::read(path).unwrap(), b"weights");
+            assert_eq!(server.join().unwrap(), requests);
+        });
+        assert!(cache.path().join("models--timm--resnet50.a1_in1k/blobs/big").is_file());
     }
 }

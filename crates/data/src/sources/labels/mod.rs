@@ -130,9 +130,10 @@ impl LabelList {
             Rows::Named(rows) => (rows, by_name(rows, images).map_err(bad)?),
             Rows::InOrder(rows) => (rows, in_order(rows, images).map_err(bad)?),
         };
-        if !images.is_empty() && found.iter().all(Result::is_err) {
-            let first = images[0];
-            let cause = format!("it names none of the {} images, such as {first}", images.len());
+        if let (Some(first), Some(Err(why))) = (images.first(), found.first())
+            && found.iter().all(Result::is_err)
+        {
+            let cause = format!("it labels none of the {} images, such as {first}: {why}", images.len());
             return Err(unlabelled(&self.shown, cause));
         }
         let is_validation = images.iter().all(|image| validation_number(image).is_some());

@@ -84,6 +84,22 @@ fn images_are_found_by_path_by_name_and_without_their_end() {
     let found = list("l.txt", text).label(&["z/a.jpg", "b", "e.jpg"], None).unwrap().labels;
     let several = "the list has several labels for this name";
     assert_eq!(found, [Err(several), Ok(2), Err("the list has no label for it")]);
+    // A row is one image's, and that of another folder has none.
+    let several = "the list has one row for several images of this name";
+    for (text, images, wanted) in [
+        ("day1/i.jpg 0\nj.jpg 1", ["day2/i.jpg", "day1/i.jpg", "j.jpg"], [Err(several), Ok(0), Ok(1)]),
+        ("i 0\nj 1", ["day1/i.jpg", "day2/i.jpg", "j.jpg"], [Err(several), Err(several), Ok(1)]),
+        ("a/i.jpg 0\nj.jpg 1", ["x/a/i.jpg", "y/a/i.jpg", "j.jpg"], [Err(several), Err(several), Ok(1)]),
+        ("i.jpg 0\nj.jpg 1", ["i.jpg", "i.png", "x/j.jpg"], [Ok(0), Err(several), Ok(1)]),
+        ("i 0\nj 1", ["i.jpg", "i.png", "j.jpg"], [Err(several), Err(several), Ok(1)]),
+    ] {
+        assert_eq!(list("l.txt", text).label(&images, None).unwrap().labels, wanted, "{text}");
+    }
+    let refused = list("l.txt", "i 0").label(&["a/i.jpg", "b/i.jpg"], None).unwrap_err().to_string();
+    assert!(
+        refused.contains("labels none of the 2 images, such as a/i.jpg: the list has one row"),
+        "{refused}"
+    );
     // Names that are ordered otherwise than they are given.
     let in_order = list("synsets.txt", "n00000002\nn00000001");
     assert_eq!(labels(&in_order, &["b.jpg", "a.jpg"]), [0, 1]);
@@ -93,7 +109,7 @@ fn images_are_found_by_path_by_name_and_without_their_end() {
 fn a_list_that_does_not_fit_is_refused() {
     let two = names(&["dog", "dog"]);
     for (name, text, images, classes, wanted) in [
-        ("l.txt", "a.jpg 0", &["b.jpg"][..], None, "names none of the 1 images, such as b.jpg"),
+        ("l.txt", "a.jpg 0", &["b.jpg"][..], None, "labels none of the 1 images, such as b.jpg"),
         ("l.txt", "a.jpg 0\na.jpg 1", &["a.jpg"], None, "line 2: a.jpg has another label"),
         ("l.txt", "a.jpg 2", &["a.jpg"], Some(&two), "line 1: label 2, but labels count from 0 to 1"),
         ("l.txt", "a.jpg 99999999999999999999", &["a.jpg"], None, "labels count from 0 to 131071"),
