@@ -160,4 +160,10 @@ fn analyze_preprocessing_tries_one_thing_at_a_time() {
     }
     xtask_in(here, &args[..4]).ends_saying(2, &["--data"]);
     xtask_in(here, &[&args[..], &["--size", "64", "--resize", "8"]].concat()).ends_saying(1, &["crop of 64"]);
+    // A broken image is refused, or left out where that is allowed.
+    let whole = fs::read(here.join("data/val/class0/0.png")).expect("an image");
+    fs::write(here.join("data/val/class0/cut.png"), &whole[..whole.len() / 2]).expect("a file");
+    xtask_in(here, &args).ends_saying(1, &["class0/cut.png", "--skip-broken"]);
+    let found = xtask_in(here, &[&args[..], &["--skip-broken", "10"]].concat()).object(&keys);
+    assert_eq!(found["images"], 16);
 }

@@ -45,6 +45,9 @@ fn data_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a Da
     if let Some(error) = cause.downcast_ref::<DataError>() {
         return Some(error);
     }
+    if let Some(resnet_analysis::Error::Resnet(error)) = cause.downcast_ref() {
+        return data_error(&**error);
+    }
     match cause.downcast_ref::<resnet::Error>() {
         Some(resnet::Error::Data(error)) => Some(error),
         Some(resnet::Error::Train(error)) => of_training(error),

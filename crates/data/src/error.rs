@@ -149,13 +149,18 @@ impl fmt::Display for NotLeftOut {
         match *self {
             NotLeftOut::NoneMayBe => f.write_str("mend or remove it"),
             NotLeftOut::Costs { others, lost, limit } => {
-                if others > 0 {
-                    write!(f, "with {others} other faults ")?;
+                match others {
+                    0 => {}
+                    1 => f.write_str("with one other fault ")?,
+                    others => write!(f, "with {others} other faults ")?,
                 }
                 write!(f, "it costs {lost} of the samples; the limit is {limit}")
             }
+            NotLeftOut::LimitReached { before: 1 } => {
+                f.write_str("the limit is the one broken sample before it")
+            }
             NotLeftOut::LimitReached { before } => {
-                write!(f, "{before} broken samples before it are as many as the limit")
+                write!(f, "the limit is the {before} broken samples before it")
             }
             NotLeftOut::Last => f.write_str("it is the last, and all others are broken too; give other data"),
         }
