@@ -34,11 +34,13 @@ impl FileOptions {
     /// ```
     /// use resnet_record::FileOptions;
     /// let given = |column: &str| Some(column.to_owned());
-    /// let earlier =
-    ///     FileOptions { image_column: given("photo"), label_column: given("kind"), ..FileOptions::default() };
-    /// let now = FileOptions { label_column: given("breed"), ..FileOptions::default() };
-    /// let both = now.or(&earlier);
-    /// assert_eq!((both.image_column.as_deref(), both.label_column.as_deref()), (Some("photo"), Some("breed")));
+    /// let columns = |image_column, label_column| FileOptions {
+    ///     image_column,
+    ///     label_column,
+    ///     ..FileOptions::default()
+    /// };
+    /// let both = columns(None, given("breed")).or(&columns(given("photo"), given("kind")));
+    /// assert_eq!(both, columns(given("photo"), given("breed")));
     /// ```
     #[must_use]
     pub fn or(&self, earlier: &FileOptions) -> FileOptions {

@@ -350,8 +350,8 @@ impl Run {
 
     /// Cuts away, file by file in an atomic step each, what was logged after a checkpoint of `step` steps and
     /// `epochs` closed epochs, so that a run which goes on from there has each step once. Damaged lines go
-    /// as well, and so do checkpoints that were kept of later steps. If the metrics end before the checkpoint,
-    /// that is logged as a warning.
+    /// as well, and so do checkpoints that were kept of later steps. If the metrics end before the
+    /// checkpoint, that is logged as a warning.
     ///
     /// # Errors
     /// [`Error::Damaged`] if another version wrote a line of the metrics, [`Error::Io`].

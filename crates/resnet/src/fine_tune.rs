@@ -60,8 +60,8 @@ impl Pretrained {
     ///
     /// # Errors
     /// If the data have other classes than the network, the recipe is for images in files, the folder is not
-    /// empty, or the training fails or diverges. The network then has the weights that it had before; those of
-    /// the training are in its run's folder, as far as it came.
+    /// empty, or the training fails or diverges. The network then has the weights that it had before; those
+    /// of the training are in its run's folder, as far as it came.
     pub fn fine_tune(
         &mut self,
         recipe: &Recipe,

@@ -1,5 +1,5 @@
-//! Models of the hub, from a cache made by hand and with the network off, or from a small hub on this machine;
-//! and weights in several files, which mostly come from there.
+//! Models of the hub, from a cache made by hand and with the network off, or from a small hub on this
+//! machine; and weights in several files, which mostly come from there.
 
 #![cfg(feature = "hub")]
 
