@@ -33,14 +33,13 @@ impl FileOptions {
     ///
     /// ```
     /// use resnet_record::FileOptions;
+    ///
     /// let given = |column: &str| Some(column.to_owned());
-    /// let columns = |image_column, label_column| FileOptions {
-    ///     image_column,
-    ///     label_column,
-    ///     ..FileOptions::default()
-    /// };
-    /// let both = columns(None, given("breed")).or(&columns(given("photo"), given("kind")));
-    /// assert_eq!(both, columns(given("photo"), given("breed")));
+    /// let mut earlier = FileOptions::default();
+    /// (earlier.image_column, earlier.label_column) = (given("photo"), given("kind"));
+    /// let now = FileOptions { label_column: given("breed"), ..FileOptions::default() };
+    /// let both = now.or(&earlier);
+    /// assert_eq!([both.image_column, both.label_column], [given("photo"), given("breed")]);
     /// ```
     #[must_use]
     pub fn or(&self, earlier: &FileOptions) -> FileOptions {
