@@ -63,7 +63,7 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
     let (json, told) = reproduce(here, &["table2"]);
     let took = begun.elapsed();
     assert!(took < MINUTES, "{took:?}");
-    for words in ["10, 0 are there already, 10 are left", "time here", "resnet20-v2-bottleneck", "10 of 10"] {
+    for words in ["10: 0 done, 10 to train", "time here", "resnet20-v2-bottleneck", "10 of 10"] {
         assert!(told.contains(words), "{words} is missing in:\n{told}");
     }
     let table = &json["targets"][0];
@@ -118,7 +118,7 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
     fs::rename(&out, here.join("made-elsewhere")).expect("it is moved");
     let args = ["table2", "figure6", "--runs", "made-elsewhere", "--keep", "kept"];
     let (again, told) = reproduce(here, &args);
-    assert!(told.contains("10, 10 are there already, 0 are left"), "{told}");
+    assert!(told.contains("10: 10 done, 0 to train"), "{told}");
     assert_eq!(again["targets"][0]["rows"], table["rows"]);
     assert_eq!(rows(&again["targets"][1]).len(), 4);
     // Records alone are enough.
@@ -134,7 +134,7 @@ fn table_2_is_trained_in_minutes_and_nothing_is_trained_twice() {
         assert_eq!(cuts[shares].as_array().map(Vec::len), Some(6), "{cuts}");
     }
     let (from_records, told) = reproduce(here, &["table2", "--runs", "kept", "--plan"]);
-    assert!(told.contains("10, 10 are there already"), "{told}");
+    assert!(told.contains("10: 10 done"), "{told}");
     assert_eq!(from_records["targets"][0]["rows"], table["rows"]);
 }
 
@@ -189,10 +189,7 @@ fn a_smoke_run_takes_real_data_and_goes_on_after_an_interruption() {
     record.as_object_mut().expect("an object").retain(|key, _| key != "results" && key != "ended");
     fs::write(run.join("record.json"), record.to_string()).expect("it is written");
     let (again, told) = reproduce(here, &args);
-    assert!(
-        told.contains("1, 0 are there already, 1 are left") && told.contains("continuing after step"),
-        "{told}"
-    );
+    assert!(told.contains("1: 0 done, 1 to train") && told.contains("continuing after step"), "{told}");
     assert_eq!(again["targets"][0]["rows"][0]["errors"], json["targets"][0]["rows"][0]["errors"]);
 }
 
@@ -250,7 +247,7 @@ fn processes_share_a_study_and_a_record_is_kept_as_soon_as_its_training_is_over(
     let count = |words: &str| told.iter().map(|told| told.matches(words).count()).sum::<usize>();
     assert_eq!(count(": resnet14-v1"), 3, "{told:?}");
     for folder in [here.join(OUT), kept] {
-        let runs = find_runs(&folder);
+        let (runs, _) = find_runs(&folder);
         let mut seeds: Vec<u64> = runs.iter().map(|run| run.record.seed).collect();
         seeds.sort_unstable();
         assert_eq!(seeds, [0, 1, 2], "{}", folder.display());

@@ -3,6 +3,7 @@
 
 use resnet_data::names::printable;
 use resnet_data::{Error as DataError, NotLeftOut};
+use resnet_terminal::numbers;
 
 /// The sentence of an error of the data, and the same with the option that helps; `None` where none does.
 pub(crate) fn of_data(error: &anyhow::Error) -> Option<(String, String)> {
@@ -13,12 +14,15 @@ pub(crate) fn of_data(error: &anyhow::Error) -> Option<(String, String)> {
             let allows = match *why {
                 NotLeftOut::NoneMayBe => format!("{why}, or allow some with --skip-broken"),
                 NotLeftOut::Costs { others, lost, limit } => {
-                    let others =
-                        if others > 0 { format!("with {others} other faults ") } else { String::new() };
+                    let others = match others {
+                        0 => String::new(),
+                        others => format!("with {} ", numbers::counted(others as u64, "other fault")),
+                    };
                     format!("{others}it costs {lost} of the samples, and --skip-broken allows {limit}")
                 }
                 NotLeftOut::LimitReached { before } => {
-                    format!("{before} broken samples before it are all that --skip-broken allows")
+                    let before = numbers::counted(before as u64, "broken sample");
+                    format!("--skip-broken allows no more than the {before} before it")
                 }
                 NotLeftOut::Last => return None,
             };

@@ -221,7 +221,7 @@ struct Moment {
 
 /// Where a network's weights are from.
 enum Weights {
-    Fresh(ResNet),
+    Fresh(Box<ResNet>),
     Loaded(Box<Pretrained>),
 }
 
@@ -234,7 +234,7 @@ impl Moment {
     }
 
     fn first(network: ResNet, normalisation: Option<Normalisation>) -> Self {
-        let weights = Weights::Fresh(network);
+        let weights = Weights::Fresh(Box::new(network));
         Moment { weights, normalisation, step: Some(0), label: "initialisation".to_owned() }
     }
 
@@ -258,7 +258,7 @@ fn load(file: &Path, model: Option<&str>) -> Result<Pretrained, Error> {
 /// checkpoints, and its last checkpoint.
 fn of_run(run: &RunFolder, classes: usize) -> Result<Vec<Moment>, Error> {
     let recipe = run.recipe()?;
-    let label = |step: u64| format!("after {step} steps");
+    let label = |step: u64| format!("after {}", resnet_words::counted(step, "step"));
     let mut files: Vec<(u64, PathBuf)> =
         run.kept_steps().into_iter().map(|step| (step, run.kept_checkpoint(step))).collect();
     // The last checkpoint may be newer than the last epoch, and is there before the first step.

@@ -84,7 +84,7 @@ pub fn explained(course: &Course) -> Option<String> {
     let (ratio, product) = (first.gradient / measures.last_gradient, first.product());
     let explains = match (ratio / product).log10().abs() {
         near if near <= 0.3 => {
-            "The product says nearly all of it: the residual branches lengthen or shorten it little."
+            "The product explains nearly all of it: the residual branches hardly change its length."
         }
         _ if ratio > product => {
             "The rest comes back through the residual branches, the second term of equation (5), of which the product says nothing."

@@ -147,8 +147,12 @@ fn over_depth(quantity: &Quantity, courses: &[Course], colours: &[Colour]) -> Op
     // Some quantities have a value behind the last unit.
     let mut points = courses.iter().flat_map(|course| &course.points);
     let has_behind = points.any(|point| (quantity.last)(&point.measures).is_some());
+    let depths = courses.iter().flat_map(|course| &course.points).map(|point| point.measures.units.len());
     let label = match has_behind {
-        true => format!("unit l ({}: the output of the last)", deepest + 1),
+        true if depths.clone().all(|depth| depth == deepest) => {
+            format!("unit l ({}: the output of the last)", deepest + 1)
+        }
+        true => "unit l, then the output of the last".to_owned(),
         false => "unit l".to_owned(),
     };
     let x = Axis { label, scale: Scale::Linear, range: Some([1.0, deepest as f64 + 1.0]) };

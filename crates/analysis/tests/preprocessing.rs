@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use resnet::{EvalOptions, Images, LoadOptions, Location, OpenOptions, Pretrained};
-use resnet_analysis::preprocessing::{Antialiasing, Axis, Finding, Preparation, TestSample, investigate};
+use resnet_analysis::preprocessing::{Antialiasing, Axis, Diagnosis, Preparation, TestSample, investigate};
 use resnet_data::{DataKind, Dataset, HeldOut, ImageSet, cifar, open_cifar_test};
 use resnet_testing::{data, uniform, within};
 use resnet_vision::image::{Orientation, encode_png};
@@ -42,10 +42,10 @@ impl Published {
         Preparation::of(self.pretrained.eval_transform().expect("a transform"), Orientation::Ignore)
     }
 
-    fn investigate(&self, images: &Images, baseline: Preparation, expected: Option<f64>) -> Finding {
+    fn investigate(&self, images: &Images, baseline: Preparation, expected: Option<f64>) -> Diagnosis {
         let sample = TestSample::of(images, IMAGES).expect("a sample");
         assert_eq!(sample.len(), IMAGES);
-        investigate(&self.pretrained, &sample, baseline, expected, &mut |_| {}).expect("a finding")
+        investigate(&self.pretrained, &sample, baseline, expected, &mut |_| {}).expect("a diagnosis")
     }
 }
 
@@ -84,14 +84,14 @@ fn in_files(set: &ImageSet, folder: &Path, make: impl Fn(Image) -> Image) -> Ima
 /// One thing was found, this one, and it is worth what it cost: to a point, since of two values that the
 /// images hardly tell apart the better one is taken.
 #[track_caller]
-fn blames(finding: &Finding, (axis, to): (Axis, &str), right: f64) {
-    let [blamed] = &finding.attributions[..] else { panic!("{:#?}", finding.attributions) };
-    assert_eq!(blamed.axis, axis, "{:#?}", finding.trials);
+fn blames(diagnosis: &Diagnosis, (axis, to): (Axis, &str), right: f64) {
+    let [blamed] = &diagnosis.attributions[..] else { panic!("{:#?}", diagnosis.attributions) };
+    assert_eq!(blamed.axis, axis, "{:#?}", diagnosis.trials);
     assert!(blamed.to == to || blamed.or.iter().any(|or| or == to), "{blamed:?}");
-    within("the accuracy reached", finding.reached, right, 1.0).unwrap();
-    within("its points", blamed.points, finding.reached - finding.accuracy, 1e-9).unwrap();
+    within("the accuracy reached", diagnosis.reached, right, 1.0).unwrap();
+    within("its points", blamed.points, diagnosis.reached - diagnosis.accuracy, 1e-9).unwrap();
     assert!(blamed.points > 5.0, "it made little difference: {blamed:?}");
-    assert_eq!(finding.trials[0].to, blamed.to);
+    assert_eq!(diagnosis.trials[0].to, blamed.to);
 }
 
 #[test]
@@ -110,9 +110,9 @@ fn blue_taken_for_red_is_found() {
             .collect();
         let classes: Arc<[String]> = cifar::names::cifar10().to_vec().into();
         let swapped = ImageSet::new(swapped, set.labels().to_vec(), 32, 32, classes).expect("images");
-        let finding = published.investigate(&in_memory(swapped), published.usual(), Some(right));
-        blames(&finding, (Axis::Channels, "blue, green, red"), right);
-        assert_eq!((finding.reached, finding.unexplained), (right, Some(0.0)));
+        let diagnosis = published.investigate(&in_memory(swapped), published.usual(), Some(right));
+        blames(&diagnosis, (Axis::Channels, "blue, green, red"), right);
+        assert_eq!((diagnosis.reached, diagnosis.unexplained), (right, Some(0.0)));
     }
 }
 
@@ -123,12 +123,12 @@ fn a_mean_that_was_left_out_is_found_and_nothing_is_where_nothing_is_wrong() {
     let images = in_memory(published.images.clone());
     let Normalisation { std, .. } = Normalisation::IMAGENET;
     let without = Preparation { normalisation: Normalisation { mean: [0.0; 3], std }, ..published.usual() };
-    let finding = published.investigate(&images, without, None);
-    blames(&finding, (Axis::Normalisation, "ImageNet's"), right);
+    let diagnosis = published.investigate(&images, without, None);
+    blames(&diagnosis, (Axis::Normalisation, "ImageNet's"), right);
 
-    let finding = published.investigate(&images, published.usual(), None);
-    assert!(finding.attributions.is_empty(), "{:#?}", finding.attributions);
-    within("nothing was wrong", finding.accuracy, right, 1e-9).unwrap();
+    let diagnosis = published.investigate(&images, published.usual(), None);
+    assert!(diagnosis.attributions.is_empty(), "{:#?}", diagnosis.attributions);
+    within("nothing was wrong", diagnosis.accuracy, right, 1e-9).unwrap();
     // The search left the network as it was, although it also tried the batch's own statistics.
     within("the same afterwards", published.accuracy(), right, 1e-9).unwrap();
 }
@@ -143,12 +143,12 @@ fn two_things_at_once_share_what_both_cost() {
         channels: resnet_analysis::preprocessing::Channels::Bgr,
         ..usual
     };
-    let finding = published.investigate(&images, wrong, None);
-    let mut axes: Vec<Axis> = finding.attributions.iter().map(|attribution| attribution.axis).collect();
+    let diagnosis = published.investigate(&images, wrong, None);
+    let mut axes: Vec<Axis> = diagnosis.attributions.iter().map(|attribution| attribution.axis).collect();
     axes.sort_by_key(|axis| axis.name());
-    assert_eq!(axes, [Axis::Channels, Axis::Normalisation], "{finding:#?}");
-    let points: f64 = finding.attributions.iter().map(|attribution| attribution.points).sum();
-    within("all points", points, finding.reached - finding.accuracy, 1e-9).unwrap();
+    assert_eq!(axes, [Axis::Channels, Axis::Normalisation], "{diagnosis:#?}");
+    let points: f64 = diagnosis.attributions.iter().map(|attribution| attribution.points).sum();
+    within("all points", points, diagnosis.reached - diagnosis.accuracy, 1e-9).unwrap();
 }
 
 #[test]
@@ -158,12 +158,12 @@ fn another_interpolation_is_found() {
     let folder = tempfile::tempdir().expect("a folder");
     // Enlarged as it is shrunk again by the same filter; the checkpoint's usual one blurs more.
     let images = in_files(&published.images, folder.path(), |image| large(&image));
-    let finding = published.investigate(&images, published.usual(), None);
-    let bicubic = finding.trials.iter().find(|trial| trial.to == "bicubic").expect("it was tried");
-    assert!(bicubic.is_beyond_luck && bicubic.points > 5.0, "{finding:#?}");
+    let diagnosis = published.investigate(&images, published.usual(), None);
+    let bicubic = diagnosis.trials.iter().find(|trial| trial.to == "bicubic").expect("it was tried");
+    assert!(bicubic.is_beyond_luck && bicubic.points > 5.0, "{diagnosis:#?}");
     let resizing = [Axis::Interpolation, Axis::Antialiasing];
-    assert!(finding.attributions.iter().all(|found| resizing.contains(&found.axis)), "{finding:#?}");
-    within("the untouched image", finding.reached, published.accuracy(), 4.0).unwrap();
+    assert!(diagnosis.attributions.iter().all(|found| resizing.contains(&found.axis)), "{diagnosis:#?}");
+    within("the untouched image", diagnosis.reached, published.accuracy(), 4.0).unwrap();
 
     // With noise of its own in each pixel: what looks at single pixels sees all of it.
     let folder = tempfile::tempdir().expect("a folder");
@@ -178,8 +178,8 @@ fn another_interpolation_is_found() {
     let right = published.investigate(&images, usual, Some(0.0));
     assert!(right.attributions.is_empty(), "{right:#?}");
     let wrong = Preparation { antialiasing: Antialiasing::Nearest, ..usual };
-    let finding = published.investigate(&images, wrong, Some(right.accuracy));
-    blames(&finding, (Axis::Antialiasing, "on"), right.accuracy);
+    let diagnosis = published.investigate(&images, wrong, Some(right.accuracy));
+    blames(&diagnosis, (Axis::Antialiasing, "on"), right.accuracy);
 }
 
 #[test]
@@ -195,9 +195,9 @@ fn a_crop_that_shows_another_part_is_found() {
         }
         Image::new(48, 48, framed).expect("an image")
     });
-    let finding = published.investigate(&images, published.usual(), None);
+    let diagnosis = published.investigate(&images, published.usual(), None);
     // As it was, pixel for pixel: the accuracy of the untouched images, by another order of the same images.
     let right = published.accuracy();
-    blames(&finding, (Axis::Crop, "32 x 32 of the image as it is"), right);
-    within("the untouched image", finding.reached, right, 1e-9).unwrap();
+    blames(&diagnosis, (Axis::Crop, "32 x 32 of the image as it is"), right);
+    within("the untouched image", diagnosis.reached, right, 1e-9).unwrap();
 }

@@ -147,7 +147,8 @@ pub(crate) fn svg(spec: &Spec) -> Result<String, Error> {
     let inset = ((width - wide) / 2.0).max(MARGIN);
     let (_, high) = draw_rows(&mut canvas, &cells, columns, (inset, top));
     let stages = spec.stages.iter().zip(&stages).enumerate().map(|(index, (stage, section))| {
-        format!("stage {}: {} units, {}", index + 1, stage.units, section.cost().join(", "))
+        let units = resnet_words::counted(stage.units as u64, "unit");
+        format!("stage {}: {units}, {}", index + 1, section.cost().join(", "))
     });
     let description = format!("{}. {}", stages.collect::<Vec<_>>().join("; "), described(&cells));
     Ok(canvas.finish((width.max(wide + 2.0 * MARGIN), top + high + MARGIN), &name, &description))
@@ -167,8 +168,8 @@ fn side(canvas: &mut Canvas, (title, middle, top): (&str, f64, f64), section: &S
 /// `18 units of 2 layers`.
 fn units(count: usize, unit: &UnitOutline) -> String {
     let layers = unit.branch.iter().filter(|part| matches!(part, UnitPart::Convolution { .. })).count();
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    format!("{count} unit{} of {layers} layer{}", plural(count), plural(layers))
+    let counted = |number: usize, unit: &str| resnet_words::counted(number as u64, unit);
+    format!("{} of {}", counted(count, "unit"), counted(layers, "layer"))
 }
 
 /// The units that differ in more than their channels, with how many there are of each.

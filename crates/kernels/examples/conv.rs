@@ -1,7 +1,9 @@
 //! Times the passes of convolutions with what a network fuses into them:
-//! `cargo run -p resnet-kernels --example conv -- [PART OF A NAME] [output|input|weights] [direct] [one]`.
+//! `cargo run -p resnet-kernels --example conv -- [PART OF A NAME] [output|input|weights] [direct|winograd]
+//! [one]`.
 //!
-//! The algorithm is the one that networks use; `direct` takes `Algorithm::Direct` instead, `one` one thread.
+//! The algorithm is the one that networks use; `direct` takes `Algorithm::Direct` instead, `winograd` takes
+//! `Algorithm::Winograd` wherever it applies, `one` one thread.
 //!
 //! Small tensors are taken in turn from several sets, since in training activations come from memory and not
 //! from cache.
@@ -124,10 +126,11 @@ fn probe(isa: Isa) -> f64 {
 
 fn main() {
     let (switches, arguments): (Vec<_>, Vec<_>) =
-        std::env::args().skip(1).partition(|argument| ["direct", "one"].contains(&&**argument));
+        std::env::args().skip(1).partition(|argument| ["direct", "winograd", "one"].contains(&&**argument));
     let mut arguments = arguments.into_iter();
     let (name_part, pass) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
-    if switches.iter().any(|switch| switch == "one") {
+    let asks_for = |name: &str| switches.iter().any(|switch| switch == name);
+    if asks_for("one") {
         assert!(parallel::set_threads(1), "kernels have started their threads already");
     }
     let isa = Isa::best();
@@ -157,9 +160,10 @@ fn main() {
             (Training, 16..) => Prologue::NormRelu { scale: &map.scale, shift: &map.shift },
             _ => Prologue::None,
         };
-        let algorithm = match switches.iter().any(|switch| switch == "direct") {
-            true => Algorithm::Direct,
-            false => Algorithm::choose(isa, &shape),
+        let algorithm = match () {
+            () if asks_for("direct") => Algorithm::Direct,
+            () if asks_for("winograd") && Algorithm::Winograd.applies(isa, &shape) => Algorithm::Winograd,
+            () => Algorithm::choose(isa, &shape),
         };
         // Weights come from memory as well, where those of a network don't fit into cache.
         let copies = if images == 1 { ((12 << 20) / w.len()).clamp(1, 8) } else { 1 };

@@ -126,6 +126,15 @@ fn flat(run: &RunData) -> BTreeMap<String, String> {
         ("skip_list", record.files.skip_list.as_deref()),
     ];
     keys.extend(recorded.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))));
+    // Without shared statistics each process normalises by its own part of a batch: another training.
+    let counted = [
+        (
+            "processes",
+            (record.processes > 1 && !run.recipe.train.sync_bn).then(|| record.processes.to_string()),
+        ),
+        ("skip_broken", record.files.skip_broken.map(|percent| percent.to_string())),
+    ];
+    keys.extend(counted.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     keys
 }
 
@@ -333,8 +342,8 @@ fn verdict(groups: &[Group], measured: Split) -> String {
     let Contrast { difference, seeds_to_decide, .. } = contrast;
     if contrast.is_decided() {
         return format!(
-            "{best} is better than {second} by {difference:.2} ± {interval:.2} points (95 % confidence): chance alone makes as \
-             much less than once in twenty times."
+            "{best} is better than {second} by {difference:.2} ± {interval:.2} points (95 % confidence): chance alone \
+             produces as much less than one time in twenty."
         );
     }
     let needed = match seeds_to_decide {

@@ -177,14 +177,19 @@ fn class_errors(predictions: &Predictions) -> Option<Figure> {
         0 | 1 => format!("{} easiest, {}", last.name, percent(error(last))),
         several => format!("{several} classes without an error"),
     };
-    let title = format!("{} is hardest, {} error; {easiest}", first.name, percent(error(first)));
-    let caption = match classes.len() {
-        many if many > BARS => {
-            format!("{}. The {BARS} of {many} classes with the highest {split} error.", capital(&title))
-        }
-        _ if error(first) == 0.0 => format!("No {split} image is taken for another class."),
-        _ => format!("{}. Error by class on the {split} images.", capital(&title)),
+    let title = match classes.len() {
+        _ if error(first) == 0.0 => format!("no {split} image is taken for another class"),
+        1 => format!("{}: {} error", first.name, percent(error(first))),
+        _ => format!("{} is hardest, {} error; {easiest}", first.name, percent(error(first))),
     };
+    let shown = match classes.len() {
+        many if many > BARS && error(first) > 0.0 => {
+            format!(" The {BARS} of {many} classes with the highest {split} error.")
+        }
+        many if many > BARS => format!(" {BARS} of {many} classes."),
+        _ => format!(" Error by class on the {split} images."),
+    };
+    let caption = format!("{}.{shown}", capital(&title));
     let bar = |class: &&resnet_record::ClassResult| Bar {
         name: class.name.clone(),
         value: 100.0 * error(class),

@@ -112,14 +112,15 @@ impl LivePage {
     }
 }
 
-/// The commands that train a run again, score it and draw it. The command that began it doesn't know of
-/// changes that were made since; the run's own recipe does.
+/// The commands that train a run again, score it and draw it. The command that began it serves if it trained
+/// this run alone and nothing was changed since; otherwise the run's own recipe does.
 fn repeated(run: &RunFolder) -> Result<Vec<String>, Error> {
     let record = run.record()?;
     let words: Vec<String> = record.command.iter().skip(1).map(|word| quoted(word)).collect();
     let dir = shell(run.dir());
+    let is_whole = record.changes.is_empty() && words.first().is_some_and(|word| word == "train");
     Ok(vec![
-        match record.changes.is_empty() {
+        match is_whole {
             true => format!("cargo xtask {}", words.join(" ")),
             false => {
                 train_again(run.dir(), &run.recipe()?, &record, &began_with(&record).unwrap_or_default())

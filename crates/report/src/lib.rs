@@ -49,6 +49,6 @@ pub use curves::curves_svg;
 pub use error::Error;
 pub use figure::Figure;
 pub use file::{LivePage, write_article, write_chart, write_curves, write_figure, write_page};
-pub use page::run_page;
+pub use page::{data_name, run_page};
 pub use run::{drops_told, rate_drops, shared_drops, shared_epoch};
 pub use schedule::schedule_svg;

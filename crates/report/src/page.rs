@@ -1,7 +1,7 @@
 //! The page of one run.
 
 use minijinja::{Environment, context};
-use resnet_record::{Machine, Resumption, RunFolder, Tools};
+use resnet_record::{Machine, Resumption, RunFolder, RunRecord, Tools};
 use serde::Serialize;
 
 use crate::Error;
@@ -32,7 +32,7 @@ struct EpochRow {
 pub fn run_page(folder: &RunFolder, commands: &[String]) -> Result<String, Error> {
     let run = RunData::read(folder)?;
     let page = context! {
-        title => format!("{} on {}", run.record.model, data_name(&run)),
+        title => format!("{} on {}", run.record.model, data_name(&run.record)),
         headline => headline(&run),
         lead => lead(&run),
         facts => facts(&run),
@@ -82,7 +82,7 @@ fn lead(run: &RunData) -> String {
         "{} with {} parameters, trained on {} by the recipe {}",
         record.model,
         count(record.parameters),
-        data_name(run),
+        data_name(&run.record),
         record.recipe
     );
     match record.results {
@@ -90,23 +90,31 @@ fn lead(run: &RunData) -> String {
             text += &format!(" for {} in {}", counted(results.steps, "step"), duration(results.seconds));
             text += &format!("; weights: {}.", record.selection);
         }
-        None => text += &format!("; not finished, {} so far.", counted(run.last_step(), "step")),
+        None => {
+            let steps = counted(run.last_step(), "step");
+            text += &match run.has_diverged {
+                true => format!("; it diverged after {steps}: its loss or a weight became NaN or infinite."),
+                false => format!("; not finished, {steps} so far."),
+            };
+        }
     }
     let scores = record.results.and_then(|results| results.test);
     if let (Some(published), Some(scores)) = (run.recipe.expected_error, scores) {
         let difference = scores.error() - published;
-        let (points, word) = (difference.abs(), if difference > 0.0 { "above" } else { "below" });
-        text += &format!(
-            " Published for the full recipe: {published} %; this run is {points:.2} points {word} that."
-        );
+        let points = format!("{:.2}", difference.abs());
+        let compared = match points.as_str() {
+            "0.00" => "has the same".to_owned(),
+            _ => format!("is {points} points {} that", if difference > 0.0 { "above" } else { "below" }),
+        };
+        text += &format!(" Published for the full recipe: {published} %; this run {compared}.");
     }
     text
 }
 
 /// What the data set is called: of a folder its name, since its place is a fact of one machine.
-fn data_name(run: &RunData) -> &str {
-    let data = run.record.data.trim_end_matches(['/', '\\']);
-    data.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(&run.record.data)
+pub fn data_name(record: &RunRecord) -> &str {
+    let data = record.data.trim_end_matches(['/', '\\']);
+    data.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(&record.data)
 }
 
 /// `2026-11-27 19:33 UTC` from `2026-11-27T19:33:10Z`.
@@ -118,7 +126,19 @@ fn moment(rfc3339: &str) -> String {
 }
 
 /// `at step 400 (1 thread, on AMD EPYC with 2 cores)`: when a run went on, and what had changed.
-fn resumed(resumption: &Resumption) -> String {
+fn resumed(resumption: &Resumption, record: &RunRecord) -> String {
+    let tools = |tools: &Tools| {
+        let before = record.built_with.as_ref();
+        let rustc = (before.map(|before| &before.rustc) != Some(&tools.rustc))
+            .then(|| format!("rustc {}", tools.rustc));
+        let candle = tools
+            .candle
+            .as_ref()
+            .filter(|candle| before.and_then(|before| before.candle.as_ref()) != Some(*candle));
+        let told: Vec<String> =
+            candle.map(|candle| format!("candle {candle}")).into_iter().chain(rustc).collect();
+        told.join(", ")
+    };
     let changes: Vec<String> = [
         resumption.threads.map(|threads| counted(threads as u64, "thread")),
         resumption.processes.map(|processes| match processes {
@@ -130,10 +150,11 @@ fn resumed(resumption: &Resumption) -> String {
             .as_ref()
             .map(|machine| format!("on {} with {}", machine.cpu, counted(machine.cores as u64, "core"))),
         resumption.version.as_ref().map(|version| format!("resnet {version}")),
-        resumption.built_with.as_ref().map(|tools| format!("rustc {}", tools.rustc)),
+        resumption.built_with.as_ref().map(tools),
     ]
     .into_iter()
     .flatten()
+    .filter(|change| !change.is_empty())
     .collect();
     let step = count(resumption.step);
     if changes.is_empty() {
@@ -148,10 +169,11 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
     let mut facts = vec![("started", moment(&record.started))];
     facts.extend(record.ended.as_deref().map(|ended| ("ended", moment(ended))));
     if !record.resumptions.is_empty() {
-        let all: Vec<String> = record.resumptions.iter().map(resumed).collect();
+        let all: Vec<String> =
+            record.resumptions.iter().map(|resumption| resumed(resumption, record)).collect();
         facts.push(("resumed", all.join("; ")));
     }
-    if data_name(run) != record.data {
+    if data_name(&run.record) != record.data {
         facts.push(("data", record.data.clone()));
     }
     facts.push(("seed", record.seed.to_string()));
@@ -167,7 +189,7 @@ fn facts(run: &RunData) -> Vec<(&'static str, String)> {
     );
     if let Some(Machine { cpu, cores, memory, system }) = &record.machine {
         let memory = memory.map(|bytes| format!(", {} GiB", bytes >> 30)).unwrap_or_default();
-        facts.push(("machine", format!("{cpu}, {cores} threads{memory}, {system}")));
+        facts.push(("machine", format!("{cpu}, {}{memory}, {system}", counted(*cores as u64, "core"))));
     }
     let mut versions = format!("resnet {}", record.version);
     if let Some(Tools { rustc, candle }) = &record.built_with {

@@ -14,6 +14,8 @@ pub(crate) struct RunData {
     pub(crate) epochs: Vec<EpochMetrics>,
     /// Where the time went in each of several processes; empty where one trained alone.
     pub(crate) processes: Vec<ProcessesMetrics>,
+    /// Whether its loss or a weight became NaN or infinite.
+    pub(crate) has_diverged: bool,
 }
 
 impl RunData {
@@ -32,7 +34,8 @@ impl RunData {
         if steps.is_empty() && epochs.is_empty() {
             return Err(Error::NoMetrics(record.run));
         }
-        Ok(RunData { record, recipe, steps, epochs, processes })
+        let has_diverged = folder.divergence().is_file();
+        Ok(RunData { record, recipe, steps, epochs, processes, has_diverged })
     }
 
     /// Steps up to the last line of metrics; at least one.

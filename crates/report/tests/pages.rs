@@ -1,70 +1,15 @@
 //! Pages of made-up runs: what they say, that they load nothing, and that odd runs have pages too.
 
+mod common;
+
 use std::path::Path;
 
+use common::{recorded, run, scores};
 use resnet_record::{
-    Checkpoint, DataSet, Difference, EpochMetrics, Metric, ProcessesMetrics, Recipe, RecipeChange, Results,
-    Run, RunFolder, RunRecord, Scores, StepMetrics, StepTime,
+    DataSet, Difference, EpochMetrics, Metric, ProcessesMetrics, Recipe, RecipeChange, Results, Run,
+    RunFolder, RunRecord, StepMetrics, StepTime,
 };
 use resnet_report::{comparison_page, curves_svg, run_page, write_chart, write_page};
-
-fn scores(correct: u64) -> Scores {
-    Scores { images: 1000, top1_correct: correct, top5_correct: None, loss: 0.5, images_per_second: 900.0 }
-}
-
-/// A run of `epochs` epochs of ten steps; its test error ends at `error` percent.
-fn run(dir: &Path, model: &str, seed: u64, epochs: u64, error: f64) -> RunFolder {
-    let settings = [format!("model.name={model}"), format!("train.seed={seed}")];
-    let mut recipe = Recipe::built_in("cifar10-resnet110-v2").unwrap();
-    recipe.set_all(&settings).unwrap();
-    let mut run = Run::create(dir, &recipe, RunRecord::begin("<b>made up</b>", &recipe)).unwrap();
-    let correct = (1000.0 - 10.0 * error) as u64;
-    for epoch in 1..=epochs {
-        for step in 10 * epoch - 9..=10 * epoch {
-            let (rate, loss) = (if 2 * epoch > epochs { 0.01 } else { 0.1 }, 2.3 / step as f64);
-            let metrics = StepMetrics {
-                step,
-                epoch,
-                images: 128 * step,
-                loss,
-                rate,
-                images_per_second: 900.0,
-                certificate: None,
-            };
-            run.log(&Metric::Step(metrics)).unwrap();
-        }
-        let metrics = EpochMetrics {
-            epoch,
-            step: 10 * epoch,
-            images: 1280 * epoch,
-            train_loss: 1.0 / epoch as f64,
-            train_top1: 90.0,
-            rate: 0.1,
-            images_per_second: 900.0,
-            data_wait: 0.0,
-            communication: None,
-            data_threads: None,
-            validation: None,
-            ema_validation: None,
-            test: Some(scores(correct)),
-            test_reads: epoch,
-        };
-        run.log(&Metric::Epoch(metrics)).unwrap();
-    }
-    let results = Results {
-        checkpoint: Checkpoint::Last,
-        checkpoint_epoch: epochs,
-        epochs,
-        steps: 10 * epochs,
-        train_loss: 0.1,
-        validation: None,
-        test: Some(scores(correct)),
-        images_per_second: 900.0,
-        seconds: 100.0,
-    };
-    run.update(|record| record.finish(results)).unwrap();
-    run.folder().clone()
-}
 
 #[test]
 fn a_page_answers_at_once_and_loads_nothing() {
@@ -171,13 +116,6 @@ fn seeds_are_gathered_and_recipes_told_apart() {
     assert!(comparison_page(&close, &[]).unwrap().contains("no winner yet"));
 }
 
-/// Changes the record of the run in `dir`.
-fn recorded(dir: &Path, change: impl FnOnce(&mut RunRecord)) -> RunFolder {
-    let mut run = Run::open(dir).unwrap();
-    run.update(change).unwrap();
-    run.folder().clone()
-}
-
 #[test]
 fn seeds_are_called_by_their_run_without_the_seed() {
     let scratch = tempfile::tempdir().unwrap();
@@ -262,21 +200,6 @@ fn a_run_that_was_changed_is_repeated_by_its_own_recipe() {
 }
 
 /// Where a moving average of the weights is kept, its scores choose the best epoch and are reported.
-#[test]
-fn a_page_tells_when_a_run_went_on_and_what_had_changed() {
-    let scratch = tempfile::tempdir().unwrap();
-    run(scratch.path(), "resnet20-v2", 0, 4, 8.0);
-    let folder = recorded(scratch.path(), |record| {
-        let (threads, processes) = (record.threads, record.processes);
-        record.resume(1500, threads, processes);
-        record.resume(2000, threads + 1, 2);
-    });
-    let page = run_page(&folder, &[]).unwrap();
-    let threads = resnet_words::counted(folder.record().unwrap().threads as u64 + 1, "thread");
-    let told = format!("<dt>resumed</dt><dd>at step 1,500; at step 2,000 ({threads}, 2 processes)</dd>");
-    assert!(page.contains(&told), "{told}: {page}");
-}
-
 #[test]
 fn errors_are_those_of_the_average_where_one_is_kept() {
     let scratch = tempfile::tempdir().unwrap();

@@ -51,6 +51,7 @@
 //! | `predict.rs` | classes and features of images |
 //! | `heat_map.rs` | where the network sees a class |
 //! | `images.rs` | the data set of a recipe or in a folder |
+//! | `open_options.rs` | which splits, how samples in files are found, what is done about broken ones |
 //! | `evaluate.rs` | scores on a data set |
 //! | `starting.rs` | weights that a training begins with |
 //! | `training.rs` | a training by a recipe |
@@ -75,6 +76,7 @@ mod images;
 mod load;
 mod location;
 mod network;
+mod open_options;
 mod predict;
 mod pretrained;
 mod progress;
@@ -108,12 +110,11 @@ pub use error::{Error, Recognised};
 pub use evaluate::{Crops, EvalOptions, TestFeed, View};
 pub use export::Exported;
 pub use heat_map::HeatMap;
-pub use images::{
-    Images, Needed, OpenOptions, TestImages, absolute_origin, on_broken, origin_folder, origin_path,
-};
+pub use images::{Images, TestImages, absolute_origin, origin_folder, origin_path};
 pub use load::LoadOptions;
 pub use location::Location;
 pub use network::ResNet;
+pub use open_options::{Needed, OpenOptions, on_broken};
 pub use predict::{Guess, Prediction, Predictor};
 pub use pretrained::{ClassNames, Note, Origin, Pretrained};
 pub use progress::{NoProgress, Progress};

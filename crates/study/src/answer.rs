@@ -116,8 +116,9 @@ fn order(compared: &[Compared]) -> String {
             )
         }
         (_, others) => format!(
-            "{} The noise of {others} more is not known: that takes two seeds of each row.",
-            order_of(&known)
+            "{} The noise of {} more is not known: that takes two seeds of each row.",
+            order_of(&known),
+            if others == 1 { "one".to_owned() } else { others.to_string() }
         ),
     }
 }
@@ -189,7 +190,11 @@ fn what_would_decide(compared: &[Compared]) -> String {
         return String::new();
     };
     let Some(seeds) = row.contrast.seeds_to_decide else {
-        return " The others would take more than a thousand seeds each.".to_owned();
+        let open = compared.iter().filter(|row| row.contrast.chance.is_some() && !row.contrast.is_decided());
+        return match open.count() {
+            1 => " That would take more than a thousand seeds of each row.".to_owned(),
+            _ => " A thousand seeds of each row would decide none of those that are open.".to_owned(),
+        };
     };
     let more = match seeds.saturating_sub(row.seeds) {
         0 => String::new(),

@@ -1,7 +1,7 @@
 //! Curves of rows over each other: test errors solid, training losses dashed, as in the paper's figures.
 
+use resnet_record::Metric;
 use resnet_record::paper::depth_and_unit;
-use resnet_record::{EpochMetrics, Metric, StepMetrics};
 use resnet_report::chart::{Axis, Chart, Colour, Series, medians, smoothed};
 use resnet_report::{Figure, drops_told, rate_drops, shared_drops, shared_epoch};
 
@@ -28,6 +28,8 @@ pub(crate) fn colour(result: &RowResult, place: usize) -> Colour {
 
 /// Curves of rows that share a panel.
 pub(crate) struct Curves {
+    /// The panel's number in its table or figure, from 1: the same whichever rows have been trained.
+    pub(crate) number: usize,
     pub(crate) errors: Figure,
     pub(crate) losses: Figure,
 }
@@ -36,7 +38,8 @@ pub(crate) struct Curves {
 /// other, so they share their axes.
 pub(crate) fn curves(results: &Results) -> Vec<Curves> {
     let panels = results.grid.panels.iter();
-    let drawn: Vec<Drawn> = panels.filter_map(|panel| Drawn::of(results, panel)).collect();
+    let drawn: Vec<Drawn> =
+        (1..).zip(panels).filter_map(|(number, panel)| Drawn::of(results, number, panel)).collect();
     let is_figure = results.grid.target.is_figure();
     let of = |panel: &Drawn| panel.curves(if is_figure { &drawn[..] } else { std::slice::from_ref(panel) });
     drawn.iter().map(of).collect()
@@ -44,6 +47,7 @@ pub(crate) fn curves(results: &Results) -> Vec<Curves> {
 
 /// A panel of which something has been trained.
 struct Drawn {
+    number: usize,
     title: String,
     lines: Vec<Line>,
     /// How many seeds a line has at most.
@@ -54,17 +58,19 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn of(results: &Results, panel: &Panel) -> Option<Drawn> {
+    fn of(results: &Results, number: usize, panel: &Panel) -> Option<Drawn> {
         let rows = panel.rows.iter().map(|index| &results.rows[*index]).enumerate();
         let rows: Vec<(usize, &RowResult)> = rows.filter(|(_, row)| !row.runs.is_empty()).collect();
         let scale = results.request.scale;
-        let first_runs = || rows.iter().filter_map(|(_, row)| row.runs.first());
-        (!rows.is_empty()).then(|| Drawn {
+        let lines: Vec<Line> =
+            rows.iter().map(|(place, row)| Line::of(row, colour(row, *place), scale)).collect();
+        (!lines.is_empty()).then(|| Drawn {
+            number,
             title: with_layers(&panel.title, rows.iter().map(|(_, row)| depths(row))),
-            lines: rows.iter().map(|(place, row)| Line::of(row, colour(row, *place), scale)).collect(),
             seeds: rows.iter().map(|(_, row)| row.runs.len()).max().unwrap_or(0),
-            drops: shared_drops(first_runs().map(drops)),
-            epoch: shared_epoch(first_runs().map(steps_per_epoch)),
+            drops: shared_drops(lines.iter().map(|line| line.drops.clone())),
+            epoch: shared_epoch(lines.iter().map(|line| line.epoch)),
+            lines,
         })
     }
 
@@ -124,7 +130,7 @@ impl Drawn {
                 }
             },
         );
-        Curves { errors: of_errors, losses: of_losses }
+        Curves { number: self.number, errors: of_errors, losses: of_losses }
     }
 }
 
@@ -161,6 +167,9 @@ struct Line {
     colour: Colour,
     errors: Vec<Points>,
     losses: Vec<Points>,
+    /// Where the learning rate of the first run fell, and the steps of its epochs.
+    drops: Vec<f64>,
+    epoch: u64,
     /// Which of the runs failed.
     failed: Vec<bool>,
     /// Median error and median loss of the last epoch, if the row does not fail.
@@ -169,11 +178,13 @@ struct Line {
 
 impl Line {
     fn of(result: &RowResult, colour: Colour, scale: Scale) -> Line {
-        let curves: Vec<(Points, Points)> = result.runs.iter().map(read).collect();
-        let (errors, losses) = curves.into_iter().unzip();
+        let courses: Vec<Course> = result.runs.iter().map(Course::read).collect();
+        let (drops, epoch) =
+            courses.first().map(|first| (first.drops.clone(), first.epoch)).unwrap_or_default();
+        let (errors, losses) = courses.into_iter().map(|course| (course.errors, course.losses)).unzip();
         let failed = result.runs.iter().map(|run| RowResult::has_failed(run, scale)).collect();
         let ends = (result.judged_errors().median(), result.judged_losses().median());
-        Line { name: short(&result.row.label), colour, errors, losses, failed, ends }
+        Line { name: short(&result.row.label), colour, errors, losses, drops, epoch, failed, ends }
     }
 
     /// Of `curves`, one for each run, those that the line in front is the median of: of the runs that did not
@@ -223,40 +234,38 @@ fn short(label: &str) -> String {
     SHORTER.iter().fold(label.to_owned(), |text, (long, short)| text.replace(long, short))
 }
 
-/// A run's test error by step, and its training loss.
-fn read(run: &FoundRun) -> (Points, Points) {
-    let metrics = run.folder.metrics().unwrap_or_default();
-    let error = |epoch: &EpochMetrics| Some((epoch.step as f64, epoch.test?.error()));
-    let (mut errors, mut losses) = (vec![], vec![]);
-    for metric in &metrics {
-        match metric {
-            Metric::Step(step) => losses.push((step.step as f64, step.loss)),
-            Metric::Epoch(epoch) => errors.extend(error(epoch)),
-            // Images in files are scored at the end alone.
-            Metric::Final(end) if errors.is_empty() => {
-                errors.extend(end.test.map(|test| (end.step as f64, test.error())));
+/// What a run logged.
+struct Course {
+    /// Test error in percent by step.
+    errors: Points,
+    /// Training loss by step.
+    losses: Points,
+    /// Where the learning rate fell.
+    drops: Vec<f64>,
+    /// The steps of an epoch; 0 before the first ends.
+    epoch: u64,
+}
+
+impl Course {
+    fn read(run: &FoundRun) -> Course {
+        let (mut errors, mut steps, mut epoch) = (vec![], vec![], 0);
+        for metric in run.folder.metrics().unwrap_or_default() {
+            match metric {
+                Metric::Step(step) => steps.push(step),
+                Metric::Epoch(end) => {
+                    errors.extend(end.test.map(|test| (end.step as f64, test.error())));
+                    epoch = if epoch == 0 { end.step / end.epoch.max(1) } else { epoch };
+                }
+                // Images in files are scored at the end alone.
+                Metric::Final(end) if errors.is_empty() => {
+                    errors.extend(end.test.map(|test| (end.step as f64, test.error())));
+                }
+                Metric::Processes(_) | Metric::Final(_) => {}
             }
-            Metric::Processes(_) | Metric::Final(_) => {}
         }
+        let losses = steps.iter().map(|step| (step.step as f64, step.loss)).collect();
+        Course { errors, losses, drops: rate_drops(&steps), epoch }
     }
-    (errors, losses)
-}
-
-/// Where a run's learning rate fell.
-fn drops(run: &FoundRun) -> Vec<f64> {
-    let metrics = run.folder.metrics().unwrap_or_default();
-    let steps: Vec<StepMetrics> = metrics.iter().filter_map(Metric::step).copied().collect();
-    rate_drops(&steps)
-}
-
-/// The steps of a run's epoch; 0 before the first ends.
-fn steps_per_epoch(run: &FoundRun) -> u64 {
-    let metrics = run.folder.metrics().unwrap_or_default();
-    let first = metrics.iter().find_map(|metric| match metric {
-        Metric::Epoch(epoch) => Some(epoch.step / epoch.epoch.max(1)),
-        _ => None,
-    });
-    first.unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub struct FoundRun {
 
 impl FoundRun {
     fn read(folder: RunFolder) -> Result<FoundRun, resnet_record::Error> {
+        // The state first: a run that ends in between is then still in training, and not interrupted.
+        let state = folder.state()?;
         let (recipe, record) = (folder.recipe()?, folder.record()?);
         // A run is recognised by both, so they must be of one training.
         let (seed, model) = (recipe.train.seed, &recipe.model.name);
@@ -54,10 +56,10 @@ impl FoundRun {
             let cause = format!("its {key} is not the recipe's, which has seed {seed} and model {model}");
             return Err(resnet_record::Error::Damaged { path: folder.dir().join(RunFolder::RECORD), cause });
         }
-        let status = match (folder.state()?, record.results) {
-            (RunState::Finished, Some(results)) => RunStatus::Finished(results),
+        let status = match (state, record.results) {
             (RunState::Training, _) => RunStatus::Training,
             (RunState::Diverged, _) => RunStatus::Diverged { step: folder.summary()?.step },
+            (_, Some(results)) => RunStatus::Finished(results),
             _ => RunStatus::Interrupted { step: folder.summary()?.step },
         };
         Ok(FoundRun { folder, recipe, record, status })
@@ -96,19 +98,19 @@ fn is_same_training(a: &Recipe, b: &Recipe) -> bool {
     a == b
 }
 
-/// The runs in `folder` and up to four levels below it, in the order of their paths. A run that cannot be
-/// read is logged and left out; a folder that does not exist has none.
-pub fn find_runs(folder: &Path) -> Vec<FoundRun> {
-    let mut found = vec![];
-    look_into(folder, DEEPEST, &mut found);
-    found
+/// The runs in `folder` and up to four levels below it, in the order of their paths; a folder that does not
+/// exist has none. Beside them a sentence for each run that is left out because it cannot be read.
+pub fn find_runs(folder: &Path) -> (Vec<FoundRun>, Vec<String>) {
+    let (mut found, mut left_out) = (vec![], vec![]);
+    look_into(folder, DEEPEST, &mut found, &mut left_out);
+    (found, left_out)
 }
 
-fn look_into(folder: &Path, deepest: usize, found: &mut Vec<FoundRun>) {
+fn look_into(folder: &Path, deepest: usize, found: &mut Vec<FoundRun>, left_out: &mut Vec<String>) {
     if let Ok(run) = RunFolder::open(folder) {
         match FoundRun::read(run) {
             Ok(run) => found.push(run),
-            Err(error) => tracing::warn!("{} is left out: {error}", folder.display()),
+            Err(error) => left_out.push(format!("{} is left out: {error}", folder.display())),
         }
         return;
     }
@@ -116,7 +118,7 @@ fn look_into(folder: &Path, deepest: usize, found: &mut Vec<FoundRun>) {
     let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
     if deepest > 0 {
-        folders.iter().for_each(|folder| look_into(folder, deepest - 1, found));
+        folders.iter().for_each(|folder| look_into(folder, deepest - 1, found, left_out));
     }
 }
 
@@ -152,7 +154,7 @@ mod tests {
         for other in ["model.name=resnet56-v1", "train.duration=3 epochs", "data.validation=500"] {
             assert!(!is_same_training(&recipe, &with(other)), "{other}");
         }
-        assert!(find_runs(Path::new("/nowhere")).is_empty());
+        assert!(find_runs(Path::new("/nowhere")).0.is_empty());
     }
 
     #[test]
@@ -163,8 +165,10 @@ mod tests {
             let made = RunRecord::begin("made", &recipe);
             let record = RunRecord { seed, model: model.to_owned(), ..made };
             drop(Run::create(&scratch.path().join("run"), &recipe, record).unwrap());
-            find_runs(scratch.path()).len()
+            let (runs, left_out) = find_runs(scratch.path());
+            (runs.len(), left_out.len())
         };
-        assert_eq!([found(0, "resnet110-v1"), found(7, "resnet110-v1"), found(0, "resnet20-v2")], [1, 0, 0]);
+        assert_eq!(found(0, "resnet110-v1"), (1, 0));
+        assert_eq!([found(7, "resnet110-v1"), found(0, "resnet20-v2")], [(0, 1); 2]);
     }
 }

@@ -3,7 +3,7 @@
 
 use resnet_record::Contrast;
 use resnet_report::chart::{DotGroup, Dots, dots};
-use resnet_report::{Article, Cell, Figure, Head, Part, Table, TableRow};
+use resnet_report::{Article, Cell, Figure, Head, Part, Table, TableRow, data_name};
 
 use crate::Scale;
 use crate::answer::answer;
@@ -17,7 +17,7 @@ use crate::tell::{
 use crate::words::{capital, counted, listed, percent};
 
 /// The page of a table or figure, with what has been measured so far.
-pub fn page(results: &Results) -> Article {
+pub(crate) fn page(results: &Results) -> Article {
     let (grid, request) = (&results.grid, &results.request);
     let mut parts = vec![];
     if results.has_any() {
@@ -66,13 +66,12 @@ fn lead(results: &Results) -> Vec<String> {
     }
     let runs: Vec<_> = results.runs().collect();
     // The page may be read far from the machine that has the folder.
-    let folder = |data: &str| data.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-    let mut data: Vec<String> = runs.iter().map(|run| folder(&run.record.data)).collect();
+    let mut data: Vec<String> = runs.iter().map(|run| data_name(&run.record).to_owned()).collect();
     data.retain(|name| !name.is_empty());
     data.sort();
     data.dedup();
-    let (trained, rows) =
-        (results.rows.iter().filter(|row| !row.runs.is_empty()).count(), results.rows.len());
+    let trained = results.rows.iter().filter(|row| !row.runs.is_empty()).count();
+    let rows = results.rows.iter().filter(|row| row.row.recipe.is_some()).count();
     let began =
         runs.iter().map(|run| run.record.started.get(..10).unwrap_or_default()).min().unwrap_or_default();
     lead.push(format!(
@@ -99,7 +98,7 @@ pub(crate) fn picture(results: &Results) -> Figure {
     }
     let seeds = results.rows.iter().map(|row| row.runs.len()).max().unwrap_or(0);
     let caption = format!(
-        "Open diamonds are the published test errors, filled marks ours, {} a row at most; an upright is their median. {}",
+        "Open diamonds are the published test errors, filled marks ours, at most {} per row; a vertical stroke marks their median. {}",
         counted(seeds, "seed"),
         match results.request.scale {
             Scale::Full => "",

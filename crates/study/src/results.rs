@@ -40,8 +40,8 @@ pub struct RowResult {
     /// The difference in mean test error from the row's baseline, in points, if both have errors and neither
     /// fails.
     pub contrast: Option<Contrast>,
-    /// What the row is judged by: `errors` and `losses` with those of the runs that failed.
-    judged: [Seeds; 2],
+    /// What the row is judged by: `errors`, `losses` and `top5_errors` with those of the runs that failed.
+    judged: [Seeds; 3],
     /// How its trainings differ from the paper's.
     pub deviations: Vec<String>,
 }
@@ -61,6 +61,11 @@ impl RowResult {
     /// The losses likewise; that of a guess is the logarithm of the number of classes.
     pub fn judged_losses(&self) -> Seeds {
         if self.fails() { Seeds::default() } else { self.judged[1].clone() }
+    }
+
+    /// The top-5 errors likewise; none where one of the runs that finished has none.
+    pub(crate) fn judged_top5_errors(&self) -> Seeds {
+        if self.fails() { Seeds::default() } else { self.judged[2].clone() }
     }
 
     /// The layers of the network that stands for the row here.
@@ -122,6 +127,7 @@ impl RowResult {
             Seeds::of(outcomes.iter().filter(|outcome| !outcome.is_failure).filter_map(of))
         };
         let has_top5 = matches!(row.published, Published::Errors(..));
+        let all_top5: Option<Vec<f64>> = outcomes.iter().map(|outcome| outcome.top5_error).collect();
         let mut deviations = vec![];
         for run in &runs {
             for told in row.recipe.as_ref().map_or_else(Vec::new, |paper| deviations_of(run, paper)) {
@@ -136,7 +142,11 @@ impl RowResult {
             errors: over_seeds(|outcome| Some(outcome.error)),
             top5_errors: if has_top5 { over_seeds(|outcome| outcome.top5_error) } else { Seeds::default() },
             losses: over_seeds(|outcome| Some(outcome.loss)),
-            judged: [over_all(|outcome| outcome.error), over_all(|outcome| outcome.loss)],
+            judged: [
+                over_all(|outcome| outcome.error),
+                over_all(|outcome| outcome.loss),
+                Seeds::of(all_top5.filter(|_| has_top5).unwrap_or_default()),
+            ],
             runs,
             failed,
             contrast: None,
@@ -202,8 +212,9 @@ impl Outcome {
             },
             None => {
                 let classes = run.recipe.classes().unwrap_or(IMAGENET_CLASSES) as f64;
-                let error = 100.0 * (1.0 - 1.0 / classes);
-                Outcome { is_failure: true, error, top5_error: None, loss: classes.ln() }
+                let error = |guesses: f64| 100.0 * (1.0 - guesses / classes).max(0.0);
+                let (error, top5_error) = (error(1.0), Some(error(5.0)));
+                Outcome { is_failure: true, error, top5_error, loss: classes.ln() }
             }
         }
     }

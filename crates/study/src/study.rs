@@ -12,6 +12,7 @@ use crate::find::{FoundRun, RunStatus, find_runs};
 use crate::grid::Grid;
 use crate::tables::grid;
 use crate::target::Target;
+use crate::words::distinct;
 use crate::{Error, ImageKind, Scale};
 
 /// Which trainings are asked for, and where runs lie.
@@ -95,11 +96,11 @@ impl Study {
         let rows = || grids.iter().flat_map(|grid| &grid.rows).filter(|row| row.recipe.is_some());
         if let Some(name) = request.only.iter().find(|name| !rows().any(|row| row.is_called(name))) {
             let of: Vec<String> = request.targets.iter().map(Target::to_string).collect();
-            let mut names: Vec<String> = rows().map(|row| row.name.clone()).collect();
-            names.dedup();
-            return Err(Error::NoRow { name: name.clone(), of: crate::words::listed(&of), rows: names });
+            let rows = distinct(rows().map(|row| row.name.clone()));
+            return Err(Error::NoRow { name: name.clone(), of: crate::words::listed(&of), rows });
         }
-        let found = found(request);
+        let (found, left_out) = search(request);
+        left_out.iter().for_each(|told| tracing::warn!("{told}"));
         let has_runs = |folder: &Path| found.iter().any(|run| run.folder.dir().starts_with(folder));
         // Whoever names a wrong folder would train for hours what is done.
         if let Some(folder) = request.runs.iter().find(|folder| !has_runs(folder)) {
@@ -176,10 +177,18 @@ impl Job {
     }
 }
 
-/// The runs of this scale, and those that were made elsewhere.
+/// The runs of this scale, and those that were made elsewhere. What cannot be read was told when the study
+/// was planned.
 pub(crate) fn found(request: &Request) -> Vec<FoundRun> {
-    let own = find_runs(&request.folder());
-    own.into_iter().chain(request.runs.iter().flat_map(|folder| find_runs(folder))).collect()
+    search(request).0
+}
+
+/// The same, and a sentence for each run that cannot be read.
+fn search(request: &Request) -> (Vec<FoundRun>, Vec<String>) {
+    let own = request.folder();
+    let (found, left_out): (Vec<_>, Vec<_>) =
+        std::iter::once(&own).chain(&request.runs).map(|folder| find_runs(folder)).unzip();
+    (found.concat(), left_out.concat())
 }
 
 /// Where the training lies, or will, and how far it is. What is over anywhere is over; only a run in our own

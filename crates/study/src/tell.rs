@@ -5,8 +5,9 @@ use resnet_record::{DataSet, Machine, RunRecord};
 use crate::find::FoundRun;
 use crate::grid::{Published, data_words};
 use crate::results::{Results, RowResult};
+use crate::tables::grid;
 use crate::target::Target;
-use crate::words::{counted, listed, percent, signed};
+use crate::words::{counted, distinct, listed, percent, signed};
 use crate::{ImageKind, Request, Scale};
 
 /// A deviation of more rows than this is told with their number instead of their names.
@@ -15,7 +16,7 @@ const SHARED: usize = 3;
 /// The median test error in percent as text, of top-1 and top-5 where the paper has both, and how many runs
 /// failed; empty if there are no runs.
 pub fn measured(row: &RowResult) -> String {
-    let told = |median: f64| match (row.row.published, row.top5_errors.median()) {
+    let told = |median: f64| match (row.row.published, row.judged_top5_errors().median()) {
         (Published::Errors(..), Some(top5)) => Published::Errors(median, top5).to_string(),
         _ => percent(median),
     };
@@ -28,7 +29,7 @@ pub fn measured(row: &RowResult) -> String {
 }
 
 /// The standard deviation of the errors over seeds, in points; empty where there is none.
-pub(crate) fn deviation(row: &RowResult) -> String {
+pub fn deviation(row: &RowResult) -> String {
     row.judged_errors().deviation().map_or(String::new(), percent)
 }
 
@@ -60,7 +61,7 @@ pub(crate) const STATISTICS: &str = "Median, deviation and loss are over all see
     guess; a row of which more than half failed has none of them. The difference is that of the means, row less baseline, \
     with its 95 % interval by Welch's test: it is decided where the interval leaves out zero (p < 0.05). Otherwise the verdict \
     says with about how many seeds of each row four of five such experiments would decide, if difference and spread stay as \
-    they are; two seeds tell the spread badly. Each difference is tested alone: of ten rows that are truly alike, about one \
+    they are; two seeds are a poor estimate of the spread. Each difference is tested alone: of ten rows that are truly alike, about one \
     in five tables would still show one as decided.";
 
 /// What counts as a failure, in a sentence.
@@ -108,8 +109,7 @@ pub fn deviation_lines(results: &Results) -> Vec<String> {
 fn rows_told(results: &Results, rows: &[&RowResult], trained: &[&RowResult]) -> String {
     let of_group =
         |rows: &[&RowResult], group: &str| rows.iter().filter(|row| row.row.group == group).count();
-    let mut groups: Vec<String> = rows.iter().map(|row| row.row.group.clone()).collect();
-    groups.dedup();
+    let groups = distinct(rows.iter().map(|row| row.row.group.clone()));
     let are_whole = groups.iter().all(|group| of_group(rows, group) == of_group(trained, group));
     let trainable = results.rows.iter().filter(|row| row.row.recipe.is_some()).count();
     match rows.len() {
@@ -170,6 +170,9 @@ pub(crate) fn commands(results: &Results) -> Vec<String> {
 
 /// `cargo xtask reproduce table2 --scale small --seeds 2 --data DIR`
 pub(crate) fn command(request: &Request, target: Target, seeds: u64) -> String {
+    let rows = grid(target).rows;
+    let is_here = |name: &&String| rows.iter().any(|row| row.is_called(name));
+    let only: String = request.only.iter().filter(is_here).map(|name| format!(" --only {name}")).collect();
     let data = if request.images == ImageKind::Real { " --data DIR" } else { "" };
-    format!("cargo xtask reproduce {} --scale {} --seeds {seeds}{data}", target.name(), request.scale)
+    format!("cargo xtask reproduce {} --scale {}{only} --seeds {seeds}{data}", target.name(), request.scale)
 }

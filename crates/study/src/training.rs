@@ -64,8 +64,9 @@ fn failed(job: &Job, source: resnet::Error) -> Error {
     Error::Training { row: job.row.clone(), seed: job.recipe.train.seed, source: Box::new(source) }
 }
 
-/// Waits while another process begins a training in `folder`; until the file is dropped, others wait.
-fn turn(folder: &Path) -> Result<File, Error> {
+/// Waits while another process begins a training in `folder` or draws its pages; until the file is dropped,
+/// others wait.
+pub(crate) fn turn(folder: &Path) -> Result<File, Error> {
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let path = folder.join(".lock");
     let file = File::create(&path).map_err(Error::io("write", &path))?;

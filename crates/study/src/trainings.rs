@@ -8,16 +8,20 @@ use resnet::Images;
 use resnet_record::{DataRecipe, Recipe, RunFolder};
 use resnet_train::{Observer, Options};
 
+use crate::grid::data_words;
 use crate::study::State;
 use crate::training::{Ended, train};
-use crate::write::{keep, write_pages};
-use crate::{Error, Job, Results, Study};
+use crate::write::{draw_pages, keep};
+use crate::{Error, Job, Study};
 
 /// The trainings that a study has left and whose images are there.
 #[derive(Debug)]
 pub struct Trainings<'a> {
     study: &'a Study,
+    /// New ones, and those that can go on.
     jobs: Vec<Ready<'a>>,
+    /// Those that other processes were training when the study was planned, and may not finish.
+    busy: Vec<Ready<'a>>,
     images: Vec<Images>,
 }
 
@@ -85,8 +89,9 @@ impl<'a> Trainings<'a> {
     ) -> Result<Self, Error> {
         // The number of a data set's images, or why there are none.
         let mut sets: Vec<(&DataRecipe, Result<usize, String>)> = vec![];
-        let mut trainings = Trainings { study, jobs: vec![], images: vec![] };
-        for job in study.open() {
+        let mut trainings = Trainings { study, jobs: vec![], busy: vec![], images: vec![] };
+        let unfinished = || study.jobs.iter().filter(|job| job.state != State::Over);
+        for job in unfinished() {
             let data = &job.recipe.data;
             if !sets.iter().any(|(known, _)| is_same_set(known, data)) {
                 let opened = open(&job.recipe).map_err(|error| format!("{error:#}")).and_then(|images| {
@@ -98,18 +103,20 @@ impl<'a> Trainings<'a> {
             }
             let set = sets.iter().find(|(known, _)| is_same_set(known, data));
             if let Some((_, Ok(images))) = set {
-                trainings.jobs.push(Ready { job, images: *images });
+                let jobs = if job.state == State::Busy { &mut trainings.busy } else { &mut trainings.jobs };
+                jobs.push(Ready { job, images: *images });
             }
         }
         let failures: Vec<String> = sets
             .iter()
             .filter_map(|(data, set)| {
-                let rows = study.open().filter(|job| is_same_set(&job.recipe.data, data)).count();
-                let trainings = crate::words::counted(rows, "training");
-                Some(format!("{trainings} of {:?} left out: {}", data.set, set.as_ref().err()?))
+                let left = unfinished().filter(|job| is_same_set(&job.recipe.data, data)).count();
+                let trainings = crate::words::counted(left, "training");
+                Some(format!("{trainings} on {} left out: {}", data_words(data.set), set.as_ref().err()?))
             })
             .collect();
-        if !failures.is_empty() && trainings.images.is_empty() {
+        let is_needed = study.open().next().is_some();
+        if !failures.is_empty() && trainings.images.is_empty() && is_needed {
             return Err(Error::NoImages(failures.join("\n")));
         }
         failures.iter().for_each(|failure| tracing::warn!("{failure}"));
@@ -118,7 +125,7 @@ impl<'a> Trainings<'a> {
 
     /// Whether nothing is left to train.
     pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
+        self.jobs.is_empty() && self.busy.is_empty()
     }
 
     /// Trains one after another until `options` say stop. After each, the study's pages are drawn, and the
@@ -133,17 +140,18 @@ impl<'a> Trainings<'a> {
         kept: Option<&Path>,
         observer: &mut impl StudyObserver,
     ) -> Result<AllEnded, Error> {
-        let mut left = self.jobs.clone();
-        let mut elsewhere = self.study.elsewhere();
-        while !left.is_empty() {
+        let (mut left, mut busy) = (self.jobs.clone(), self.busy.clone());
+        loop {
             let Some(taken) = self.run_each(&left, options, kept, observer)? else {
                 return Ok(AllEnded::Interrupted);
             };
             let now = Study::new(&self.study.request)?;
-            left = taken.into_iter().filter(|ready| now.open().any(|job| job.is_same(ready.job))).collect();
-            elsewhere = now.elsewhere();
+            busy.extend(taken);
+            (left, busy) = busy.into_iter().partition(|ready| now.open().any(|job| job.is_same(ready.job)));
+            if left.is_empty() {
+                return Ok(AllEnded::Done { elsewhere: now.elsewhere() });
+            }
         }
-        Ok(AllEnded::Done { elsewhere })
     }
 
     /// Trains each of `jobs`; gives those that another process had taken, `None` if it was stopped.
@@ -171,8 +179,7 @@ impl<'a> Trainings<'a> {
             if ended == Ended::Interrupted {
                 return Ok(None);
             }
-            let results = Results::collect(self.study);
-            write_pages(&results)?;
+            let (results, _) = draw_pages(self.study)?;
             if let Some(folder) = kept {
                 keep(&results, folder)?;
             }

@@ -25,6 +25,17 @@ pub(crate) fn counted(number: usize, unit: &str) -> String {
     resnet_words::counted(number as u64, unit)
 }
 
+/// Each text once, in the order in which they first come.
+pub(crate) fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut seen = vec![];
+    for text in texts {
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+    }
+    seen
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +46,6 @@ mod tests {
         // The doubles nearest to 39.305 and 34.325 lie on either side of them.
         assert_eq!([percent(39.305), percent(34.325)], ["39.31", "34.33"]);
         assert_eq!(signed(-12.115), "\u{2212}12.12");
+        assert_eq!(distinct(["a", "b", "a"].map(str::to_owned)), ["a", "b"]);
     }
 }

@@ -13,10 +13,25 @@ use crate::markdown::is_ours;
 use crate::page::picture;
 use crate::results::Results;
 use crate::study::folders_named;
-use crate::{Error, Target, markdown, page};
+use crate::training::turn;
+use crate::{Error, Study, Target, markdown, page};
 
 /// What of a finished run is worth keeping where checkpoints are too large.
 const KEPT: [&str; 3] = [RunFolder::RECIPE, RunFolder::RECORD, RunFolder::METRICS];
+
+/// The results of `study` as they stand now, and their pages as [`write_pages`] writes them. Of several
+/// processes that share a study one at a time does so: no older page takes the place of a newer one.
+///
+/// # Errors
+/// [`Error::Page`], [`Error::Io`].
+pub fn draw_pages(study: &Study) -> Result<(Vec<Results>, Vec<PathBuf>), Error> {
+    let folder = study.request.folder();
+    // Nobody else draws into a folder that isn't there, and a plan alone makes none.
+    let _turn = folder.is_dir().then(|| turn(&folder)).transpose()?;
+    let results = Results::collect(study);
+    let pages = write_pages(&results)?;
+    Ok((results, pages))
+}
 
 /// Writes the page, the Markdown table and the pictures of each result that anything was measured for into
 /// the request's folder; returns the paths of the pages. Claims have a page of their own: [`write_claims`].
@@ -53,9 +68,9 @@ fn write_pictures(folder: &Path, result: &Results) -> Result<(), Error> {
     let name = result.grid.target.name();
     let write = |rest: &str, figure: &Figure| write_figure(&folder.join(format!("{name}{rest}.svg")), figure);
     write("", &picture(result))?;
-    for (number, panel) in (1..).zip(curves(result)) {
-        write(&format!("-{number}-errors"), &panel.errors)?;
-        write(&format!("-{number}-losses"), &panel.losses)?;
+    for panel in curves(result) {
+        write(&format!("-{}-errors", panel.number), &panel.errors)?;
+        write(&format!("-{}-losses", panel.number), &panel.losses)?;
     }
     Ok(())
 }
@@ -120,7 +135,7 @@ pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
 /// has the record of this training.
 fn place_of(run: &FoundRun, scale: &Path, name: &str) -> Option<PathBuf> {
     let has_it = |folder: &PathBuf| {
-        find_runs(folder).iter().any(|kept| kept.record.seed == run.record.seed && kept.is_of(&run.recipe))
+        find_runs(folder).0.iter().any(|kept| kept.record.seed == run.record.seed && kept.is_of(&run.recipe))
     };
     for folder in folders_named(scale, name) {
         if !folder.join(RunFolder::RECIPE).is_file() {

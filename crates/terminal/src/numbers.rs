@@ -27,7 +27,8 @@ pub fn positive<N: FromStr<Err = ParseIntError>>(text: &str) -> Result<N, String
 /// # Errors
 /// A sentence if it is not from 0 to 100.
 pub fn percentage(text: &str) -> Result<f64, String> {
-    match text.trim_end_matches('%').parse() {
+    let text = text.trim();
+    match text.strip_suffix('%').unwrap_or(text).trim_end().parse() {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
         _ => Err("expected a percentage from 0 to 100".to_owned()),
     }
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn percentages_are_from_0_to_100_and_no_shares() {
-        assert_eq!(["0", "1%", "91.7"].map(percentage), [Ok(0.0), Ok(1.0), Ok(91.7)]);
+        assert_eq!(["0", "1%", "1 %", "91.7"].map(percentage), [Ok(0.0), Ok(1.0), Ok(1.0), Ok(91.7)]);
         assert_eq!(["0", "1.5", "91.7%"].map(accuracy), [Ok(0.0), Ok(1.5), Ok(91.7)]);
         for wrong in ["-1", "101", "NaN", "inf", "much", ""] {
             assert!(percentage(wrong).is_err() && accuracy(wrong).is_err(), "{wrong}");

@@ -47,17 +47,30 @@ pub enum Unit {
     Pairs,
     /// Layers.
     Layers,
+    /// Passes over a unit of a network.
+    Passes,
 }
 
 impl Unit {
+    /// What follows the number; nothing for bytes, whose numbers carry their unit.
+    fn name(self) -> &'static str {
+        match self {
+            Unit::Steps => " steps",
+            Unit::Images => " images",
+            Unit::Bytes => "",
+            Unit::Turns => " turns",
+            Unit::Pairs => " pairs",
+            Unit::Layers => " layers",
+            Unit::Passes => " passes",
+        }
+    }
+
     fn style(self) -> ProgressStyle {
         let counts = match self {
-            Unit::Steps => "{pos}/{len}",
-            Unit::Images => "{human_pos}/{human_len} images",
-            Unit::Bytes => "{decimal_bytes}/{decimal_total_bytes}",
-            Unit::Turns => "{pos}/{len} turns",
-            Unit::Pairs => "{pos}/{len} pairs",
-            Unit::Layers => "{pos}/{len} layers",
+            // The line has the loss and more to tell.
+            Unit::Steps => "{pos}/{len}".to_owned(),
+            Unit::Bytes => "{decimal_bytes}/{decimal_total_bytes}".to_owned(),
+            _ => format!("{{human_pos}}/{{human_len}}{}", self.name()),
         };
         // The bar gets what the rest leaves, so that the time left is not cut off at 80 columns.
         ProgressStyle::with_template(&format!("{{wide_bar:.cyan/dim}} {counts} · {{msg}}"))
@@ -70,15 +83,7 @@ impl Unit {
             Unit::Bytes => (numbers::bytes(done), numbers::bytes(total)),
             _ => (numbers::count(done), numbers::count(total)),
         };
-        let unit = match self {
-            Unit::Steps => " steps",
-            Unit::Images => " images",
-            Unit::Bytes => "",
-            Unit::Turns => " turns",
-            Unit::Pairs => " pairs",
-            Unit::Layers => " layers",
-        };
-        format!("{done}/{total}{unit}")
+        format!("{done}/{total}{}", self.name())
     }
 }
 

@@ -29,6 +29,11 @@ impl ImageFiles {
         &self.set
     }
 
+    /// What is done about broken samples.
+    pub fn on_broken(&self) -> OnBroken {
+        self.on_broken
+    }
+
     /// What is done to an image for an evaluation.
     fn eval_transform(&self, recipe: &Recipe) -> Result<FileTransform, Error> {
         Ok(FileTransform {

@@ -1,7 +1,7 @@
 //! What was measured on a network, unit by unit, and what an accuracy lacks: tables for people, JSON for
 //! scripts.
 
-use resnet_analysis::preprocessing::{Finding, Trial};
+use resnet_analysis::preprocessing::{Diagnosis, Trial};
 use resnet_analysis::{Course, cells, explained};
 use resnet_terminal::numbers;
 use resnet_terminal::output::{self, Format};
@@ -54,9 +54,9 @@ const SHOWN: usize = 12;
 ///
 /// # Errors
 /// If standard output cannot be written to.
-pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
+pub fn show_diagnosis(diagnosis: &Diagnosis, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
-        return output::json(finding);
+        return output::json(diagnosis);
     }
     let mut table = Table::new([
         Column::text("with only this changed"),
@@ -65,7 +65,7 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
         Column::number("points"),
         Column::text("luck?").optional(1),
     ]);
-    for Trial { axis, to, accuracy, points, is_beyond_luck } in finding.trials.iter().take(SHOWN) {
+    for Trial { axis, to, accuracy, points, is_beyond_luck } in diagnosis.trials.iter().take(SHOWN) {
         let cells = [
             axis.name().to_owned(),
             to.clone(),
@@ -77,15 +77,15 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
     }
     output::print_table(&table)?;
     output::line("")?;
-    let images = numbers::count(finding.images as u64);
-    output::sentences(&format!("as evaluated   {:.2} % of {images} images", finding.accuracy))?;
-    if finding.attributions.is_empty() {
-        output::sentences(no_change(finding))?;
+    let images = numbers::count(diagnosis.images as u64);
+    output::sentences(&format!("as evaluated   {:.2} % of {images} images", diagnosis.accuracy))?;
+    if diagnosis.attributions.is_empty() {
+        output::sentences(no_change(diagnosis))?;
     }
-    for attribution in &finding.attributions {
+    for attribution in &diagnosis.attributions {
         let or = match &attribution.or[..] {
             [] => String::new(),
-            others => format!(" (these images do not tell it from {})", others.join("; ")),
+            others => format!(" (these images cannot tell it apart from {})", others.join("; ")),
         };
         output::sentences(&format!(
             "{:+.2} points   {}: {}, not {}{or}",
@@ -95,17 +95,17 @@ pub fn show_finding(finding: &Finding, format: Format) -> anyhow::Result<()> {
             attribution.from
         ))?;
     }
-    if !finding.attributions.is_empty() {
-        output::sentences(&format!("together        {:.2} %", finding.reached))?;
+    if !diagnosis.attributions.is_empty() {
+        output::sentences(&format!("together        {:.2} %", diagnosis.reached))?;
     }
-    if let (Some(expected), Some(unexplained)) = (finding.expected, finding.unexplained) {
+    if let (Some(expected), Some(unexplained)) = (diagnosis.expected, diagnosis.unexplained) {
         output::sentences(&match unexplained {
-            gap if gap > finding.uncertainty => format!(
-                "{gap:.2} points to the expected {expected:.2} % are left unexplained; {images} images tell an accuracy to \
-                 {:.1} points",
-                finding.uncertainty
+            gap if gap > diagnosis.uncertainty => format!(
+                "{gap:.2} points to the expected {expected:.2} % are left unexplained; {images} images determine an \
+                 accuracy only to within {:.1} points",
+                diagnosis.uncertainty
             ),
-            _ => format!("the expected {expected:.2} % is reached, as far as {images} images tell"),
+            _ => format!("the expected {expected:.2} % is reached, as far as {images} images can tell"),
         })?;
     }
     output::sentences(
@@ -120,8 +120,8 @@ fn luck(points: f64, is_beyond_luck: bool) -> &'static str {
 }
 
 /// Why nothing is changed.
-fn no_change(finding: &Finding) -> &'static str {
-    match finding.unexplained.is_some_and(|gap| gap <= 0.0) {
+fn no_change(diagnosis: &Diagnosis) -> &'static str {
+    match diagnosis.unexplained.is_some_and(|gap| gap <= 0.0) {
         true => "It is as accurate as expected, so no change was looked for.",
         false => "No single change helps by more than luck would.",
     }
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_search_that_was_not_needed_is_no_search_without_success() {
-        let of = |expected: Option<f64>| Finding {
+        let of = |expected: Option<f64>| Diagnosis {
             images: 100,
             accuracy: 91.0,
             reached: 91.0,

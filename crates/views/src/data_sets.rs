@@ -76,16 +76,21 @@ pub fn show_inspection(set: &FileSet, splits: &[Inspection], format: Format) -> 
         let splits = splits.iter().map(Split::of).collect();
         return output::json(&Inspected { layout, classes, splits });
     }
-    let mut lines = vec![format!("{layout} in {}, {} classes", set.origin, numbers::count(classes as u64))];
+    let mut lines = vec![format!("{layout} in {}, {}", set.origin, counted_classes(classes))];
     splits.iter().for_each(|split| lines.extend(described(split)));
     output::line(&text::wrap(&lines.join("\n"), text::out(), 16))
 }
 
+/// `1 class`, `10 classes`.
+fn counted_classes(classes: usize) -> String {
+    if classes == 1 { "1 class".to_owned() } else { format!("{} classes", numbers::count(classes as u64)) }
+}
+
 fn described(split: &Inspection) -> Vec<String> {
     let mut lines = vec![format!(
-        "\n{}: {} images, {}",
+        "\n{}: {}, {}",
         split.role.name(),
-        numbers::count(split.images as u64),
+        numbers::counted(split.images as u64, "image"),
         numbers::bytes(split.bytes)
     )];
     let mut line = |label: &str, text: &str| lines.push(format!("  {label:<14}{}", printable(text)));

@@ -32,7 +32,7 @@ mod schedule;
 mod scores;
 mod summary;
 
-pub use analysis::{show_analysis, show_finding};
+pub use analysis::{show_analysis, show_diagnosis};
 pub use data_sets::{show_inspection, show_verified};
 pub use exported::show_exported;
 pub use guesses::guesses;

@@ -113,8 +113,7 @@ impl Observer for Live {
 
     fn on_epoch(&mut self, epoch: &EpochMetrics, standing: EpochStanding) {
         if self.format == Format::Text {
-            let is_best = standing == EpochStanding::Best;
-            progress::line(&text::parts(&parts(epoch, Some(self.epochs), is_best), text::err()));
+            progress::line(&text::parts(&parts(epoch, Some(self.epochs), standing), text::err()));
         }
         if let Some(page) = &mut self.page {
             tell(page.refresh());
@@ -159,18 +158,19 @@ fn data_wait(percent: f64) -> String {
 }
 
 /// The results of an epoch, the most important first.
-fn parts(epoch: &EpochMetrics, epochs: Option<u64>, is_best: bool) -> Vec<String> {
+fn parts(epoch: &EpochMetrics, epochs: Option<u64>, standing: EpochStanding) -> Vec<String> {
     let scores = |name: &str, scores: Option<Scores>, mark: &str| {
         scores.map_or(String::new(), |scores| format!("{name} {:.2} %{mark}", scores.top1()))
     };
     // Where an average of the weights is kept, its scores say which epoch is the best, and are reported.
     let validation = if epoch.ema_validation.is_some() { "val of the average" } else { "val" };
+    let mark = if standing == EpochStanding::Best { " (best)" } else { "" };
     let of = epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
     vec![
         format!("epoch {}{of}", epoch.epoch),
         format!("loss {:.3}", epoch.train_loss),
         format!("train {:.2} %", epoch.train_top1),
-        scores(validation, epoch.judged_validation(), if is_best { " (best)" } else { "" }),
+        scores(validation, epoch.judged_validation(), mark),
         scores("test", epoch.test, ""),
         format!("{} images/s", numbers::speed(epoch.images_per_second)),
         // Less is within the noise of a step.
@@ -181,7 +181,8 @@ fn parts(epoch: &EpochMetrics, epochs: Option<u64>, is_best: bool) -> Vec<String
 
 /// The line of an epoch that another process trained, of so many if that is known.
 pub(crate) fn epoch_line(epoch: &EpochMetrics, epochs: Option<u64>) -> String {
-    text::parts(&parts(epoch, epochs, false), text::out())
+    // A line of the log does not say how the epoch stands.
+    text::parts(&parts(epoch, epochs, EpochStanding::NotBest), text::out())
 }
 
 /// How long steps wait for data, and what the loader's time is spent on.
@@ -228,7 +229,7 @@ mod tests {
     }
 
     fn told(epoch: &EpochMetrics, width: Option<usize>) -> String {
-        text::parts(&parts(epoch, Some(164), true), width)
+        text::parts(&parts(epoch, Some(164), EpochStanding::Best), width)
     }
 
     #[test]

@@ -11,8 +11,8 @@ use resnet_record::{Recipe, RunFolder};
 use resnet_report::LivePage;
 use resnet_study::claims::{Finding, examine};
 use resnet_study::{
-    AllEnded, Ended, Job, Request, Results, RowResult, Study, StudyObserver, Target, Trainings, Turn, keep,
-    write_claims, write_pages,
+    AllEnded, Ended, Job, Request, Results, RowResult, Study, StudyObserver, Target, Trainings, Turn,
+    draw_pages, keep, write_claims,
 };
 use resnet_terminal::output::{self, Format};
 use resnet_terminal::table::{Column, Table};
@@ -73,8 +73,7 @@ pub fn reproduce(
         Work::Plan => Reproduced::Done,
         Work::Train => train(&study, setup, open)?,
     };
-    let results = Results::collect(&study);
-    let mut pages = write_pages(&results)?;
+    let (results, mut pages) = draw_pages(&study)?;
     let findings = match request.targets.contains(&Target::Claims) {
         true if ended == Reproduced::Done => {
             progress::line("measuring what the claims say of fresh networks ...");
@@ -128,8 +127,8 @@ fn tell(study: &Study, setup: &Setup<'_>) -> anyhow::Result<()> {
     progress::labelled("reproduce", &format!("{} at the scale {}", targets.join(", "), request.scale));
     let busy = study.elsewhere();
     let over = all - left - busy;
-    let elsewhere = if busy > 0 { format!(", {busy} are being trained elsewhere") } else { String::new() };
-    progress::labelled("trainings", &format!("{all}, {over} are there already{elsewhere}, {left} are left"));
+    let elsewhere = if busy > 0 { format!(", {busy} running elsewhere") } else { String::new() };
+    progress::labelled("trainings", &format!("{all}: {over} done{elsewhere}, {left} to train"));
     if left == 0 {
         return Ok(());
     }
@@ -158,7 +157,8 @@ fn tell(study: &Study, setup: &Setup<'_>) -> anyhow::Result<()> {
     progress::labelled(
         "time",
         &format!(
-            "about {} on {} of this machine, by its speed of {} ago (recipes --measure measures it anew); scoring not counted",
+            "about {} on {} of this machine, at the speed measured {} ago (cargo xtask recipes --measure measures it again); \
+             scoring not counted",
             numbers::long(total),
             numbers::counted(setup.threads as u64, "thread"),
             numbers::long(speed.age())
@@ -244,14 +244,12 @@ fn print(results: &Results) -> anyhow::Result<()> {
             group = &row.row.group;
             table.add([group.to_owned()].into_iter().chain(std::iter::repeat_n(String::new(), 5)));
         }
-        let deviation =
-            row.judged_errors().deviation().map_or(String::new(), |deviation| format!("{deviation:.2}"));
         let seeds = if row.row.recipe.is_some() { row.runs.len().to_string() } else { String::new() };
         table.add([
             format!("  {}", row.row.label),
             row.row.published.to_string(),
             resnet_study::measured(row),
-            deviation,
+            resnet_study::deviation(row),
             seeds,
             resnet_study::difference(row),
         ]);

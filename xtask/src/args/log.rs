@@ -23,11 +23,11 @@ impl From<LogFormat> for Format {
 /// How processes that mpirun has started train together; nothing is asked without the feature `mpi`.
 #[derive(Debug, Args)]
 pub(crate) struct RanksArgs {
-    /// Show what every process does, and not the first one alone
+    /// Show what every process does, not only the first
     #[cfg(feature = "mpi")]
     #[arg(long)]
     pub(crate) log_ranks: bool,
-    /// End all processes when one has not answered for so many seconds
+    /// End all processes when one has not answered for this many seconds
     #[cfg(feature = "mpi")]
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rank_timeout: u64,

@@ -42,7 +42,7 @@ fn units(args: &AnalyzeArgs) -> anyhow::Result<()> {
 fn course(subject: &Subject, source: &Source, options: Options) -> anyhow::Result<Course> {
     let mut meter: Option<Meter> = None;
     Ok(subject.course(source, options, &mut |progress| {
-        let meter = meter.get_or_insert_with(|| Meter::new(Unit::Layers, 0, progress.of, Show::IfSlow));
+        let meter = meter.get_or_insert_with(|| Meter::new(Unit::Passes, 0, progress.of, Show::IfSlow));
         meter.update(progress.done, str::to_owned);
     })?)
 }
@@ -76,5 +76,5 @@ fn preprocessing(args: &PreprocessingArgs) -> anyhow::Result<()> {
         meter.update(done.min(of), str::to_owned);
     })?;
     drop(meter);
-    resnet_views::show_finding(&found, args.format.get())
+    resnet_views::show_diagnosis(&found, args.format.get())
 }

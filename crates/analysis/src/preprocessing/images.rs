@@ -5,7 +5,8 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor, Var};
 use resnet::train::rank;
 use resnet::{Images, Pretrained};
-use resnet_data::sources::open_image;
+use resnet_data::sources::{Broken, open_image};
+use resnet_data::{NotLeftOut, OnBroken};
 use resnet_ops::{Layer as _, Mode, is_running_statistic};
 use resnet_vision::{EvalTransform, Image, resize};
 
@@ -32,12 +33,39 @@ enum Held {
     Encoded { bytes: Vec<u8>, name: String },
 }
 
+/// The broken files of a sample, of which so many may be left out.
+struct BrokenFiles {
+    on_broken: OnBroken,
+    /// Files of the sample.
+    of: usize,
+    left_out: usize,
+}
+
+impl BrokenFiles {
+    fn leave_out(&mut self, place: String, cause: String) -> Result<(), Error> {
+        let why = match self.on_broken {
+            OnBroken::Fail => NotLeftOut::NoneMayBe,
+            OnBroken::Skip { most } if ((self.left_out + 1) as f64) > most * self.of as f64 => {
+                NotLeftOut::LimitReached { before: self.left_out }
+            }
+            OnBroken::Skip { .. } => {
+                tracing::warn!("left out: {place}: {cause}");
+                self.left_out += 1;
+                return Ok(());
+            }
+        };
+        Err(resnet_data::Error::Broken { place, cause, why }.into())
+    }
+}
+
 impl TestSample {
-    /// `count` of the test images, evenly from all of them, or all if there are fewer; broken files are left
-    /// out. Of a data set in files without an evaluation split, the training images are taken.
+    /// `count` of the test images, evenly from all of them, or all if there are fewer. Of a data set in files
+    /// without an evaluation split, the training images are taken, and broken files are left out as far as
+    /// the data set allows it.
     ///
     /// # Errors
-    /// If an image in memory has the wrong size.
+    /// If a file is broken and may not be left out, nothing is left, or an image in memory has the wrong
+    /// size.
     pub fn of(images: &Images, count: usize) -> Result<Self, Error> {
         let mut sample = TestSample { images: vec![], labels: vec![], files: false };
         match images {
@@ -55,13 +83,28 @@ impl TestSample {
                 let set = files.set();
                 let source = Arc::clone(set.evaluation.as_ref().unwrap_or(&set.train));
                 let index = source.index();
-                for place in spread(index.len(), count).filter(|place| !index.is_skipped(*place)) {
-                    if let Some(Ok(bytes)) = source.read(place..place + 1).pop() {
-                        sample.images.push(Held::Encoded { bytes, name: index.name(place) });
-                        sample.labels.push(index.labels()[place]);
+                let places: Vec<usize> =
+                    spread(index.len(), count).filter(|place| !index.is_skipped(*place)).collect();
+                let mut broken = BrokenFiles { on_broken: files.on_broken(), of: places.len(), left_out: 0 };
+                for place in places {
+                    let name = index.name(place);
+                    let read = source.read(place..place + 1).pop();
+                    let read = read.unwrap_or_else(|| Err(Broken::new(name.clone(), "it cannot be read")));
+                    match read
+                        .map_err(|fault| fault.cause)
+                        .and_then(|bytes| Held::encoded(bytes, name.clone()))
+                    {
+                        Ok(held) => {
+                            sample.images.push(held);
+                            sample.labels.push(index.labels()[place]);
+                        }
+                        Err(cause) => broken.leave_out(name, cause)?,
                     }
                 }
             }
+        }
+        if sample.is_empty() {
+            return Err(Error::FewImages { data: images.name().to_owned(), found: 0, wanted: count });
         }
         Ok(sample)
     }
@@ -178,6 +221,13 @@ fn interleaved(planes: &[u8], (width, height): (usize, usize)) -> Result<Image, 
 }
 
 impl Held {
+    /// A file, if it can be decoded.
+    fn encoded(bytes: Vec<u8>, name: String) -> Result<Self, String> {
+        let decoded = || -> Result<Image, resnet_data::Error> { Ok(open_image(&bytes, &name)?.decode()?) };
+        decoded().map_err(|error| error.cause())?;
+        Ok(Held::Encoded { bytes, name })
+    }
+
     /// The network's input, `[3, side, side]`.
     fn prepared(&self, how: &Preparation) -> Result<Vec<f32>, Error> {
         let mut image = match self {

@@ -13,4 +13,4 @@ mod shrink;
 
 pub use self::images::TestSample;
 pub use self::preparation::{Antialiasing, Axis, Change, Channels, Crop, Preparation, Statistics};
-pub use self::search::{Attribution, Finding, Trial, investigate};
+pub use self::search::{Attribution, Diagnosis, Trial, investigate};

@@ -47,7 +47,7 @@ pub struct Attribution {
 
 /// What the search found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Finding {
+pub struct Diagnosis {
     /// How many images were looked at.
     pub images: usize,
     /// The accuracy as the checkpoint would be evaluated, in percent.
@@ -110,7 +110,7 @@ pub fn investigate(
     baseline: Preparation,
     expected: Option<f64>,
     on_images: &mut dyn FnMut(u64),
-) -> Result<Finding, Error> {
+) -> Result<Diagnosis, Error> {
     let mut scores = Scores { pretrained, sample, known: BTreeMap::new(), done: 0, on_images };
     let first = scores.of(&baseline)?;
     let is_reached = |correct: &[bool]| expected.is_some_and(|expected| percent(correct) >= expected);
@@ -153,7 +153,7 @@ pub fn investigate(
     trials.sort_by(|a, b| b.points.total_cmp(&a.points));
     let (accuracy, reached) = (percent(&first), percent(&correct));
     let share = reached / 100.0;
-    Ok(Finding {
+    Ok(Diagnosis {
         images: sample.len(),
         accuracy,
         reached,

@@ -77,10 +77,12 @@ impl Algorithm {
     /// once per tile: for a single image of 7x7 pixels, reading them takes longer than the products that they
     /// save. The faster the products are, the more of them must be saved: with vectors of sixteen lanes, a
     /// single image of 14x14 (sixteen tiles) takes as long either way, and direct filters take a quarter of
-    /// the memory. Where the image is a single line of pixels, most of each tile is cut off.
+    /// the memory; where these vectors are computed in halves, it takes half as long. Where the image is a
+    /// single line of pixels, most of each tile is cut off.
     fn pays(self, isa: Isa, shape: &ConvShape) -> bool {
         let is_line = shape.in_h < 2 || shape.in_w < 2;
-        self != Algorithm::Winograd || (!is_line && winograd::tiles(shape) > isa.lanes())
+        let at_once = if isa.is_double_pumped() { isa.lanes() / 2 } else { isa.lanes() };
+        self != Algorithm::Winograd || (!is_line && winograd::tiles(shape) > at_once)
     }
 
     pub(super) fn check(self, isa: Isa, shape: &ConvShape) {

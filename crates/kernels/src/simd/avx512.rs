@@ -14,6 +14,16 @@ impl Avx512 {
         Avx2::detect().filter(|_| is_x86_feature_detected!("avx512f")).map(Avx512)
     }
 
+    /// Whether the CPU works on a vector in two halves, one after the other, so that a core's multiply-adds
+    /// are no more than with AVX2: AMD's Zen 4, family 25.
+    pub(super) fn is_double_pumped(self) -> bool {
+        let vendor = __cpuid(0);
+        let name = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat();
+        let version = __cpuid(1).eax;
+        let (family, extended) = (version >> 8 & 0xf, version >> 20 & 0xff);
+        name == b"AuthenticAMD" && family + extended == 25
+    }
+
     /// The proof that the CPU has AVX2.
     pub(super) fn avx2(self) -> Avx2 {
         self.0

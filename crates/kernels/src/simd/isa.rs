@@ -126,6 +126,19 @@ impl Isa {
         dispatch(self, Lanes)
     }
 
+    /// Whether its vectors are computed in two halves, one after the other: then a core does as many
+    /// multiply-adds per cycle as with vectors of half the lanes. Looked up once.
+    pub(crate) fn is_double_pumped(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(avx512) => {
+                static IS: OnceLock<bool> = OnceLock::new();
+                *IS.get_or_init(|| avx512.is_double_pumped())
+            }
+            _ => false,
+        }
+    }
+
     /// The proof that this machine has AVX2, if the instruction set is that or one that has it as well.
     #[cfg(target_arch = "x86_64")]
     #[inline]

@@ -28,7 +28,7 @@ use std::fmt::Write as _;
 use resnet_words::escaped;
 
 pub use self::dots::{DotGroup, Dots, dots};
-use self::plot::{BARE_TOP, BOTTOM, GAP, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, TICK, TOP, WIDTH, opened};
+use self::plot::{BARE_TOP, BOTTOM, GAP, HEIGHT, LEFT, NUMBERS, Plot, RIGHT, Side, TICK, TOP, WIDTH, opened};
 pub use self::points::{medians, smoothed};
 use self::scale::Placed;
 pub use self::scale::{Axis, Scale};
@@ -130,8 +130,8 @@ impl Chart {
 
     fn plot(&self) -> Plot {
         let xs = self.series.iter().flat_map(|series| series.points.iter().map(|point| point.0));
-        let ys = |is_right| {
-            let series = self.series.iter().filter(move |series| series.is_right == is_right);
+        let ys = |side| {
+            let series = self.series.iter().filter(move |series| series.side == side);
             series.flat_map(|series| series.points.iter().map(|point| point.1))
         };
         let published = self.published.iter().map(|published| published.value);
@@ -139,8 +139,8 @@ impl Chart {
         let names = names.chain(self.published.iter().map(|published| &published.name));
         let names = names.chain(&self.neighbours);
         let widest = names.map(|name| labels::width(name)).fold(0.0, f64::max);
-        let y = Placed::of(&self.y, ys(false).chain(published));
-        let right = self.right.as_ref().map(|axis| Placed::of(axis, ys(true)));
+        let y = Placed::of(&self.y, ys(Side::Left).chain(published));
+        let right = self.right.as_ref().map(|axis| Placed::of(axis, ys(Side::Right)));
         let ticks = |axis: Placed| {
             let widths = axis.ticks().into_iter().map(|(_, text)| labels::width(&text));
             (TICK + widths.fold(0.0, f64::max)).ceil()
@@ -183,7 +183,7 @@ impl Chart {
     fn grid(&self, plot: &Plot, svg: &mut String) {
         let (left, right, top, bottom) = (plot.left, plot.end, plot.top, HEIGHT - BOTTOM);
         for (value, text) in plot.y.ticks() {
-            let Some(y) = plot.y_of(value, false) else { continue };
+            let Some(y) = plot.y_of(value, Side::Left) else { continue };
             let _ = writeln!(
                 svg,
                 "<path class=\"grid\" d=\"M{left} {y:.1}H{right}\"/>\
@@ -203,7 +203,7 @@ impl Chart {
         }
         if let Some((axis, placed)) = self.right.as_ref().zip(plot.right) {
             for (value, text) in placed.ticks() {
-                let Some(y) = plot.y_of(value, true) else { continue };
+                let Some(y) = plot.y_of(value, Side::Right) else { continue };
                 let _ = writeln!(
                     svg,
                     "<path class=\"grid\" d=\"M{right} {y:.1}h5\"/>\
@@ -263,12 +263,12 @@ impl Chart {
     fn names(&self, plot: &Plot, svg: &mut String) {
         let mut labels = vec![];
         for series in self.series.iter().filter(|series| !series.name.is_empty()) {
-            let placed = series.points.iter().rev().find_map(|(_, y)| plot.y_of(*y, series.is_right));
+            let placed = series.points.iter().rev().find_map(|(_, y)| plot.y_of(*y, series.side));
             labels.extend(placed.map(|y| (y, series.name.clone(), series.colour.class())));
         }
         let right = plot.end;
         if let Some(Published { name, value }) = &self.published
-            && let Some(y) = plot.y_of(*value, false)
+            && let Some(y) = plot.y_of(*value, Side::Left)
         {
             let _ = writeln!(svg, "<path class=\"open ink\" d=\"M{right} {:.1}l5 5l-5 5l-5 -5z\"/>", y - 5.0);
             labels.push((y, name.clone(), "ink"));

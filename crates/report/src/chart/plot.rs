@@ -44,13 +44,23 @@ pub(super) struct Plot {
     pub(super) end: f64,
 }
 
+/// The axis of y that a line is measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+}
+
 impl Plot {
     pub(super) fn x_of(&self, value: f64) -> Option<f64> {
         Some(self.left + (self.end - self.left) * self.x.place(value)?)
     }
 
-    pub(super) fn y_of(&self, value: f64, is_right: bool) -> Option<f64> {
-        let axis = if is_right { self.right? } else { self.y };
+    pub(super) fn y_of(&self, value: f64, side: Side) -> Option<f64> {
+        let axis = match side {
+            Side::Left => self.y,
+            Side::Right => self.right?,
+        };
         Some(self.top + (HEIGHT - self.top - BOTTOM) * (1.0 - axis.place(value)?))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use resnet_record::paper::depth_and_unit;
 
-use super::plot::Plot;
+use super::plot::{Plot, Side};
 use super::points::thinned;
 
 /// Colours that the colour-blind tell apart (Okabe and Ito), each with a light twin for dark pages.
@@ -103,19 +103,19 @@ pub struct Series {
     pub(super) points: Vec<(f64, f64)>,
     pub(super) stroke: Stroke,
     pub(super) marks: bool,
-    pub(super) is_right: bool,
+    pub(super) side: Side,
 }
 
 impl Series {
     /// A solid line called `name` through `points`, in the order of x.
     pub fn new(name: impl Into<String>, colour: Colour, points: Vec<(f64, f64)>) -> Self {
-        Series { name: name.into(), colour, points, stroke: Stroke::Solid, marks: false, is_right: false }
+        Series { name: name.into(), colour, points, stroke: Stroke::Solid, marks: false, side: Side::Left }
     }
 
     /// The same, measured by the axis on the right.
     #[must_use]
     pub fn right(self) -> Self {
-        Series { is_right: true, ..self }
+        Series { side: Side::Right, ..self }
     }
 
     /// The same, dashed: training, where solid lines are test or validation.
@@ -150,7 +150,7 @@ pub(super) fn line(series: &Series, plot: &Plot, svg: &mut String) {
     let mut is_down = false;
     for (x, y) in thinned(&series.points) {
         // A value without a place, a loss that is no number, leaves a gap.
-        let (Some(x), Some(y)) = (plot.x_of(x), plot.y_of(y, series.is_right)) else {
+        let (Some(x), Some(y)) = (plot.x_of(x), plot.y_of(y, series.side)) else {
             is_down = false;
             continue;
         };
@@ -159,8 +159,7 @@ pub(super) fn line(series: &Series, plot: &Plot, svg: &mut String) {
     }
     let _ = writeln!(svg, "<path class=\"line {stroke} {class}\" d=\"{path}\"/>");
     if series.marks {
-        for (x, y) in
-            series.points.iter().filter_map(|(x, y)| plot.x_of(*x).zip(plot.y_of(*y, series.is_right)))
+        for (x, y) in series.points.iter().filter_map(|(x, y)| plot.x_of(*x).zip(plot.y_of(*y, series.side)))
         {
             let _ = write!(svg, "<circle class=\"mark {class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
         }

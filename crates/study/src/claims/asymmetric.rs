@@ -273,8 +273,10 @@ fn part(share: f64) -> String {
         0.0 => "nothing".to_owned(),
         0.1.. => format!("{:.0} %", 100.0 * share),
         0.001.. => format!("{:.1} %", 100.0 * share),
-        0.9995e-6.. => format!("{:.0} millionths", 1e6 * share),
-        _ => format!("{:.0} billionths", 1e9 * share),
+        1.5e-6.. => format!("{:.0} millionths", 1e6 * share),
+        0.9995e-6.. => "a millionth".to_owned(),
+        1.5e-9.. => format!("{:.0} billionths", 1e9 * share),
+        _ => "less than two billionths".to_owned(),
     }
 }
 
@@ -288,9 +290,9 @@ pub(super) fn same_function() -> Result<Measured> {
         sentences: vec![format!(
             "{MODEL} written with its activations after the additions, each seen by the next residual branch alone, beside the \
              network of pre-activation units with the same weights: the logits and the gradients of {} parameters are \
-             {}. Another order of the images, which changes nothing but f32's rounding, parts the logits by {} of the \
+             {}. Another order of the images, which changes nothing but f32's rounding, changes the logits by {} of the \
              largest and the gradients by {} of their parameter's largest; activations that the shortcut sees as well \
-             part them by {} and {}.",
+             change them by {} and {}.",
             count(compared as u64),
             if same.is_same() {
                 "the same to the bit".to_string()

@@ -139,7 +139,7 @@ pub(crate) fn told(compared: &[Compared<'_>]) -> String {
 }
 
 /// The same, each after its group and the layers that it has here, since groups share labels: `ResNet-110 on
-/// CIFAR-10 (here 56 layers), (a) original: +0.210 nats (± 0.020; chance 0.010)`.
+/// CIFAR-10 (here 56 layers), (a) original: +0.210 nats (± 0.020; p = 0.010)`.
 pub(crate) fn told_by_group(compared: &[Compared<'_>]) -> String {
     let one = |one: &Compared<'_>| {
         let told = told(std::slice::from_ref(one));

@@ -85,7 +85,8 @@ pub(super) fn linear() -> Result<Measured, Error> {
     let points = costs.iter().map(|cost| (cost.depth as f64, 1e3 * cost.seconds)).collect();
     let fitted = [0, 110].map(|depth| (depth as f64, 1e3 * line.at(depth).max(0.0))).to_vec();
     let most = costs.iter().map(|cost| 1e3 * cost.seconds).fold(0.0, f64::max);
-    let title = format!("A layer more costs {:.2} ms a step, from 20 layers to 110", 1e3 * line.slope);
+    let title =
+        format!("Each additional layer costs {:.2} ms per step, from 20 layers to 110", 1e3 * line.slope);
     let caption = format!("{title}: no time is farther from a straight line than {:.1} %.", 100.0 * farthest);
     let chart = Chart::new(
         title.clone(),
@@ -106,8 +107,8 @@ pub(super) fn linear() -> Result<Measured, Error> {
     );
     let busy = (scatter > LINEAR).then(|| "The machine was busy.".to_owned());
     let told = format!(
-        "Training steps of pre-activation networks of {} layers: a straight line misses none by more than {:.1} %; a layer \
-         more costs {:.2} ms for {BATCH} images. The two shortest times of a depth were up to {:.1} % apart. Multiply-adds {}.",
+        "Training steps of pre-activation networks of {} layers: a straight line misses none by more than {:.1} %; each \
+         additional layer costs {:.2} ms for {BATCH} images. The two shortest times of a depth were up to {:.1} % apart. Multiply-adds {}.",
         DEPTHS.map(|depth| depth.to_string()).join(", "),
         100.0 * farthest,
         1e3 * line.slope,

@@ -22,7 +22,7 @@ use super::{Measured, Verdict};
 use crate::Error;
 use crate::find::FoundRun;
 use crate::results::RowResult;
-use crate::words::{counted, percent, signed};
+use crate::words::percent;
 
 /// Shares of zeros in percent up to which f counts as cutting little.
 const LITTLE: f64 = 10.0;
@@ -77,10 +77,11 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
     let rows = evidence.rows(&["cifar10-resnet164-v1", "cifar10-resnet1001-v1"]);
     let mut measured: Vec<Ends> = vec![];
     let mut figure = None;
+    let found = evidence.found();
     for row in &rows {
         let mut cuts = vec![];
         for run in &row.runs {
-            if let Some(of_run) = cuts_of(run)? {
+            if let Some(of_run) = cuts_of(run)?.map_or_else(|| kept_of(run, &found), |cuts| Ok(Some(cuts)))? {
                 figure = Some(by_unit(&run.record, &of_run));
                 cuts.push(of_run);
             }
@@ -102,8 +103,9 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
     if let [shallow, deep] = &measured[..]
         && let Some(contrast) = Contrast::of(&shallow.last, &deep.last)
     {
-        let (difference, noise) = (signed(contrast.difference), noise(&contrast, Unit::Points));
-        sentences.push(format!("The deeper one cuts {difference} points more at the end ({noise})."));
+        let (points, noise) = (percent(contrast.difference.abs()), noise(&contrast, Unit::Points));
+        let more = if contrast.difference < 0.0 { "less" } else { "more" };
+        sentences.push(format!("The deeper one cuts {points} points {more} at the end ({noise})."));
     }
     sentences.push(format!(
         "Up to {LITTLE} % at the end counts as little, and more as often. The paper says little of {FEW_LAYERS} layers and \
@@ -202,9 +204,8 @@ fn by_unit(record: &RunRecord, Cuts { first, last }: &Cuts) -> Figure {
     )
     .with(line("at first", first, Colour::Orange))
     .with(line("at the end", last, Colour::Vermilion));
-    let images = counted(IMAGES, "image");
     let RunRecord { model, seed, .. } = record;
-    let caption = format!("{model}, seed {seed}, on {images} of its training images.");
+    let caption = format!("{model}, seed {seed}, on {IMAGES} of its training images.");
     Figure::new(&chart, caption)
 }
 
@@ -215,6 +216,17 @@ pub(crate) fn cuts_of(run: &FoundRun) -> std::result::Result<Option<Cuts>, Error
         Some(cuts) => Ok(Some(cuts)),
         None => Cuts::read(run.folder.dir()),
     }
+}
+
+/// What was kept of the same training elsewhere, such as beside a record without checkpoints.
+fn kept_of(run: &FoundRun, found: &[FoundRun]) -> std::result::Result<Option<Cuts>, Error> {
+    let is_same = |other: &&FoundRun| other.record.seed == run.record.seed && other.is_of(&run.recipe);
+    for other in found.iter().filter(is_same) {
+        if let Some(cuts) = Cuts::read(other.folder.dir())? {
+            return Ok(Some(cuts));
+        }
+    }
+    Ok(None)
 }
 
 /// Measures a run; `None` if it is not finished, its checkpoint or its data are gone, or its network has no
@@ -263,7 +275,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let recipe = Recipe::built_in("cifar10-resnet164-v1").unwrap();
         drop(Run::create(folder.path(), &recipe, RunRecord::begin("made", &recipe)).unwrap());
-        let found = || find_runs(folder.path()).remove(0);
+        let found = || find_runs(folder.path()).0.remove(0);
         assert_eq!(cuts_of(&found()).unwrap(), None);
         let cuts = Cuts { first: vec![50.0, 40.5], last: vec![3.0, 2.25] };
         cuts.write(folder.path()).unwrap();

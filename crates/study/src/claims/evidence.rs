@@ -1,7 +1,9 @@
 //! What claims are judged by: rows of runs by their names.
 
 use crate::Scale;
+use crate::find::FoundRun;
 use crate::results::{Results, RowResult};
+use crate::study::found;
 use crate::words::{counted, listed};
 
 /// The rows that claims are judged by.
@@ -13,6 +15,11 @@ pub(crate) struct Evidence {
 impl Evidence {
     pub(crate) fn new(results: Vec<Results>) -> Evidence {
         Evidence { results }
+    }
+
+    /// All runs that were found, those too that no row takes since another one of their seed has weights.
+    pub(crate) fn found(&self) -> Vec<FoundRun> {
+        self.results.first().map_or_else(Vec::new, |results| found(&results.request))
     }
 
     /// The row of this name, if it has runs.

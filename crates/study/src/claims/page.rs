@@ -33,8 +33,8 @@ pub(crate) fn claims_page(findings: &[Finding], results: &Results) -> Article {
     parts.push(Part::Heading("All verdicts".to_owned()));
     parts.push(Part::Table(table(findings)));
     parts.push(Part::Text(
-        "Claims on trainings are judged by Welch's test over seeds: a difference counts where chance makes one as large \
-         less than once in twenty times. The others are judged by what is measured of networks themselves (5, 6, 8) and by \
+        "Claims on trainings are judged by Welch's test over seeds: a difference counts if chance alone would produce one \
+         as large less than one time in twenty. The others are judged by what is measured of networks themselves (5, 6, 8) and by \
          the time of their steps (11). A claim on several differences is supported if all of them are decided as it says. \
          It is contradicted if more decided differences go against it than with it (1, 2); where it says several things at \
          once (7, 9, 12), one that goes against it is enough. Since any of them could do so by chance, a difference against a \

@@ -10,7 +10,7 @@ use super::signal::{Fresh, fresh};
 use super::{Measured, Verdict};
 use crate::Error;
 use crate::results::RowResult;
-use crate::words::{count, signed};
+use crate::words::{count, counted, signed};
 
 const ORIGINAL: &str = "cifar10-resnet110-v1";
 /// The rows of table 1 that claim 1 is judged by: all but the original, the plain network, and the gate of
@@ -138,7 +138,16 @@ pub(super) fn nearly_the_identity(evidence: &Evidence) -> candle_core::Result<Me
     let (Some(near), Some(far), Some(room)) =
         (Contrast::of(&first, &second), Contrast::of(&second, &third), room)
     else {
-        return Ok(Measured::nothing("One of the three rows has no error: its runs failed."));
+        let failed = rows.iter().filter(|row| row.fails()).map(|row| {
+            let (name, runs) = (&row.row.name, counted(row.runs.len(), "run"));
+            format!("{} of {runs} of {name} failed.", row.failed)
+        });
+        return Ok(Measured {
+            verdict: Verdict::Undecided,
+            sentences: failed.collect(),
+            rests_on: rests_on(&rows),
+            figure: None,
+        });
     };
     let network = |row: &RowResult| row.runs.first().map_or("", |run| run.record.model.as_str()).to_owned();
     let [by_shortcut, by_both] = [network(gated), network(exclusive)];

@@ -153,8 +153,8 @@ pub(super) fn without_warmup(evidence: &Evidence) -> Measured {
         false => Verdict::Undecided,
     };
     let mut sentences = vec![format!(
-        "Test error without warm-up beside with it: {} points. It counts as not needed if the test rejects a loss of \
-         {MARGIN} point or more ({}).",
+        "Test error without warm-up, compared with warm-up: {} points. Warm-up counts as unnecessary if the test rules \
+         out that leaving it out costs {MARGIN} point or more ({}).",
         signed(beyond.difference + MARGIN),
         noise(&beyond, Unit::Points)
     )];

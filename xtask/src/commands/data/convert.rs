@@ -42,7 +42,7 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     if args.format.get() == Format::Json {
         return output::json(&json!({ "images": images, "folder": shown(&args.out) }));
     }
-    output::line(&format!("{} images in {}", numbers::count(images), args.out.display()))
+    output::line(&format!("{} in {}", numbers::counted(images, "image"), args.out.display()))
 }
 
 fn copy_format(args: &ConvertArgs) -> anyhow::Result<CopyFormat> {

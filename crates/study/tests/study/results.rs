@@ -1,10 +1,8 @@
 //! Results, pages and verdicts of made-up runs: medians, failures, what is decided and what is not.
 
-mod common;
-
 use std::path::Path;
 
-use common::{diverged, made, one, pair, recipe, request};
+use crate::common::{diverged, made, one, pair, recipe, request};
 use resnet_record::{Checkpoint, Scores};
 use resnet_study::claims::{Verdict, examine, examine_claims};
 use resnet_study::{Request, Results, Study, Target, keep, markdown, write_claims, write_pages};
@@ -253,18 +251,26 @@ fn of_two_runs_of_a_seed_the_one_with_its_weights_counts_and_top_5_stands_beside
     let weights = made(&out.join("small/whole"), &same, 14.0, 0.4).folder().checkpoint(Checkpoint::Last);
     std::fs::create_dir_all(weights.parent().unwrap()).unwrap();
     std::fs::write(weights, "").unwrap();
-    let deep = recipe(Target::Table5, "imagenet-resnet152-v1", 0);
-    let mut run = made(&out.join("small/deep"), &deep, 34.1, 3.0);
-    let results = run.record().results.unwrap();
-    let test = results.test.map(|test| Scores { top5_correct: Some(8_800), ..test });
-    run.update(|record| record.results = Some(resnet_record::Results { test, ..results })).unwrap();
-    drop(run);
+    let deep = "imagenet-resnet152-v1";
+    let with_top5 = |seed: u64, error: f64, top5_correct: u64| {
+        let recipe = recipe(Target::Table5, deep, seed);
+        let mut run = made(&out.join(format!("small/deep-{seed}")), &recipe, error, 3.0);
+        let results = run.record().results.unwrap();
+        let test = results.test.map(|test| Scores { top5_correct: Some(top5_correct), ..test });
+        run.update(|record| record.results = Some(resnet_record::Results { test, ..results })).unwrap();
+    };
+    with_top5(0, 34.1, 8_800);
     let study = Study::new(&request(out, &[Target::Table2, Target::Table5])).unwrap();
     let results = Results::collect(&study);
     let original = &results[0].rows[0];
     assert!(original.runs.len() == 1 && original.runs[0].folder.dir().ends_with("whole"), "{original:?}");
     assert!(markdown(&results[0]).contains("- 56 layers, not 110: all trained rows"));
     assert!(markdown(&results[1]).contains("| 21.3 / 5.5 | 34.1 / 12.0 |"), "{}", markdown(&results[1]));
+    // Both medians are of all runs, one that diverged among them.
+    with_top5(1, 34.3, 8_760);
+    diverged(out, Target::Table5, deep, 2);
+    let told = markdown(&Results::collect(&study)[1]);
+    assert!(told.contains("| 34.3 / 12.4 (1 of 3 fail) |"), "{told}");
 }
 
 #[test]
@@ -305,6 +311,16 @@ fn runs_that_fail_count_against_their_row_and_never_for_it() {
     assert!(is_near(judged.range().map(|[_, most]| most), 90.0), "{judged:?}");
     assert!(row.contrast.is_some_and(|contrast| !contrast.is_decided()), "{:?}", row.contrast);
     assert!(markdown(&results).contains("| 20.40 (2 of 5 fail) |"), "{}", markdown(&results));
+
+    // Claim 3 names the failures that leave it undecided.
+    let [gated, both] =
+        ["shortcut-only", "exclusive"].map(|gate| format!("cifar10-resnet110-{gate}-gating-bias-6"));
+    one(out, &gated, 0, 27.0);
+    one(out, &both, 0, 85.0);
+    let study = Study::new(&request(out, &[Target::Claims])).unwrap();
+    let findings = examine_claims(&study, &[3]).unwrap();
+    assert_eq!(findings[0].verdict, Verdict::Undecided, "{:#?}", findings[0]);
+    assert_eq!(findings[0].measured[0], format!("1 of 1 run of {both} failed."));
 
     // Where all fail, claim 9 is contradicted, not undecided.
     (0..5).for_each(|seed| drop(std::fs::remove_dir_all(out.join(format!("small/{proposed}-seed-{seed}")))));
