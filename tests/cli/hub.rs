@@ -145,7 +145,10 @@ fn weights_of_a_network_that_is_not_built_here_are_not_downloaded() {
     asking.env("HF_HOME", folder.path()).env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", &hub.endpoint);
     outcome_of(&mut asking).ends_saying(1, &["config.json", "grouped"]);
     let requests = hub.requests();
-    assert!(!requests.is_empty() && requests.iter().all(|path| path.contains("config.json")), "{requests:?}");
+    // The commit is asked for first.
+    let (listing, files) = requests.split_first().expect("requests");
+    assert!(listing.contains("/revision/main"), "{requests:?}");
+    assert!(!files.is_empty() && files.iter().all(|path| path.contains("config.json")), "{requests:?}");
 }
 
 #[test]

@@ -76,7 +76,8 @@ fn a_checkpoint_without_metadata_says_what_is_assumed() {
     let outcome = xtask_in(folder.path(), &["predict", "--checkpoint", &file, "a.png"]);
     outcome.succeeds();
     for words in [
-        "assuming CIFAR-10's mean 0.4914,0.4822,0.4465",
+        "assuming mean 0.4914,0.4822,0.4465 and std",
+        "those of CIFAR-10",
         "give --mean and --std",
         "does not name its 10 classes",
     ] {

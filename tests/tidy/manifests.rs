@@ -38,7 +38,7 @@ pub(crate) const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["resnet-ops", "resnet-checkpoint", "resnet-files", "resnet-data", "resnet-vision", "resnet-record"],
         &[],
     ),
-    ("resnet", PRODUCT, &[]),
+    ("resnet", PRODUCT, &["resnet-testing"]),
     (
         "resnet-analysis",
         &[

@@ -3,9 +3,9 @@
 use anyhow::anyhow;
 use resnet::{Images, LoadOptions, Location, Note, Origin, Pretrained, ResNet, StartingWeights};
 use resnet_data::sources::read_class_names;
-use resnet_models::checkpoint::{Policy, ReadOptions, Report, Rule, Weights};
+use resnet_models::checkpoint::{Policy, Report, Rule, Weights};
 use resnet_record::Recipe;
-use resnet_vision::{EvalTransform, Normalisation};
+use resnet_vision::EvalTransform;
 
 use crate::args::{DescribedArgs, DialectArg, NormalisationArgs, SourceArgs, TrainArgs};
 use crate::downloads::Downloads;
@@ -82,15 +82,19 @@ pub(crate) fn starting(args: &TrainArgs) -> anyhow::Result<Option<StartingWeight
             format!("--revision is for models of the hub, and {from} is a file or a folder; leave it out");
         return Ended::usage(message);
     }
-    let options = ReadOptions {
-        dialect: None,
-        prefix: args.prefix.clone(),
-        weights: args.weights.clone().unwrap_or_default(),
-    };
-    let read = StartingWeights::read(from, args.revision.as_deref(), &options, &Downloads::default());
-    let weights = read.map_err(|error| Given::train(args).explain(error))?;
-    weights.notes().iter().for_each(tell);
-    Ok(Some(weights))
+    let downloads = Downloads::default();
+    let mut options = LoadOptions::default().progress(&downloads).on_note(&tell);
+    if let Some(weights) = &args.weights {
+        options = options.weights(weights.clone());
+    }
+    if let Some(prefix) = &args.prefix {
+        options = options.prefix(prefix);
+    }
+    if let Some(revision) = &args.revision {
+        options = options.revision(revision);
+    }
+    let read = StartingWeights::read(from, &options);
+    Ok(Some(read.map_err(|error| Given::train(args).explain(error))?))
 }
 
 /// Gives a fresh network the weights that `--from` names, and tells in what they differ from the recipe.
@@ -110,8 +114,8 @@ pub(crate) fn start(
     if let Some(other) = started.other_normalisation {
         tracing::warn!(
             "{file} was trained with {}, and the recipe has {}; change that with --set data.mean=[...] and --set data.std=[...]",
-            written(other),
-            written(resnet_train::recipe::normalisation(recipe))
+            other,
+            resnet_train::recipe::normalisation(recipe)
         );
     }
     Ok(())
@@ -172,12 +176,11 @@ pub(crate) fn warn_of_normalisation(pretrained: &Pretrained) -> anyhow::Result<(
     let told = pretrained.told_normalisation().filter(|told| *told != normalisation);
     match (origin, told) {
         (Origin::Caller, Some(told)) => {
-            tracing::warn!("{file} was trained with {}, not with the --mean and --std given", written(told));
+            tracing::warn!("{file} was trained with {told}, not with the --mean and --std given");
         }
-        (Origin::Assumed(set), _) => tracing::warn!(
-            "{file} does not say how its images were normalised; assuming {set}'s {}; if it was trained with others, give \
-             --mean and --std",
-            written(normalisation)
+        (Origin::Assumed(whose), _) => tracing::warn!(
+            "{file} does not say how its images were normalised; assuming {normalisation}, those of {whose}; if it was \
+             trained with others, give --mean and --std"
         ),
         _ => {}
     }
@@ -195,12 +198,6 @@ pub(crate) fn warn_of_resizing(pretrained: &Pretrained, how: EvalTransform) -> a
         );
     }
     Ok(())
-}
-
-/// `mean 0.4914,0.4822,0.4465 and std 0.247,0.2435,0.2616`, as the options take them.
-fn written(normalisation: Normalisation) -> String {
-    let list = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
-    format!("mean {} and std {}", list(normalisation.mean), list(normalisation.std))
 }
 
 /// The word that names these weights again, unless they are the usual ones.

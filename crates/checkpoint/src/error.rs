@@ -42,6 +42,22 @@ pub enum Error {
         /// What to do.
         mend: &'static str,
     },
+    /// One of the files over which weights are spread, without the others.
+    #[error("{} holds a part of its network's weights; give {}, which lists all parts", path.display(), index.display())]
+    Part {
+        /// The file.
+        path: PathBuf,
+        /// The index of all parts, as it is called beside them.
+        index: PathBuf,
+    },
+    /// An index of weights in several files that is not understood.
+    #[error("{} is no index of weights in several files: {cause}; download or save all of it again", path.display())]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        cause: String,
+    },
     /// The file is shorter than its header says.
     #[error("{} is cut short: its header describes {described} bytes and it has {found}; copy or download it again", path.display())]
     Truncated {

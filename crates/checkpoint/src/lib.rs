@@ -32,6 +32,7 @@
 //! | `read.rs` | any file; the format decides who reads it |
 //! | `formats.rs` | formats by their first bytes, and what to do about those that are not read |
 //! | `safetensors.rs` | the safetensors format |
+//! | `index.rs` | weights in several files |
 //! | `pytorch/` | both of `torch.save`'s layouts, and the weights in them |
 //! | `floats.rs` | numbers as files hold them, and as f32 |
 //! | `contents.rs` | what a file holds |
@@ -45,6 +46,7 @@ mod contents;
 mod error;
 mod floats;
 mod formats;
+mod index;
 pub mod keys;
 mod metadata;
 mod pytorch;
@@ -56,6 +58,7 @@ mod write;
 
 pub use contents::{Array, Contents, Converted, Ignored, LeftOut, NonFinite, Precision};
 pub use error::Error;
+pub use index::{is_index, parts};
 pub use metadata::{Fault, Metadata, Preprocessing, Resampling, is_side};
 pub use read::{TrainingCheckpoint, read, read_training};
 pub use safetensors::Stored;

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::contents::Contents;
 use crate::error::Error;
 use crate::formats::{self, Format};
+use crate::index::{self, is_index};
 use crate::safetensors::{self, Stored};
 use crate::weights::Weights;
 use crate::{keys, pytorch};
@@ -21,11 +22,28 @@ const LARGEST_FILE: u64 = 16 << 30;
 /// state dict alone, a training's checkpoint with a state dict in it, or a whole module. Nothing in it is
 /// executed, and everything but tensors is ignored.
 ///
+/// Of weights in several files, `path` is the index that lists them ([`is_index`]).
+///
 /// # Errors
 /// If the file can't be read, is of another format, damaged or larger than 16 GiB, has no floating-point
-/// weights, several sets without a usual one, or not those that are asked for.
+/// weights, several sets without a usual one, or not those that are asked for; or if it is one of several
+/// parts.
 pub fn read(path: impl AsRef<Path>, weights: &Weights) -> Result<Contents, Error> {
     let path = path.as_ref();
+    if is_index(path) {
+        let mut all = Contents::default();
+        for part in index::parts(path)? {
+            all.add(path, read_file(&path.with_file_name(part), weights)?)?;
+        }
+        return Ok(all);
+    }
+    match index::of_part(path).filter(|_| path.is_file()) {
+        Some(index) => Err(Error::Part { path: path.to_owned(), index }),
+        None => read_file(path, weights),
+    }
+}
+
+fn read_file(path: &Path, weights: &Weights) -> Result<Contents, Error> {
     let (reader, len) = open(path)?;
     parse(path, reader, len, weights)
 }

@@ -99,6 +99,12 @@ impl Set {
     /// those that are. `resumes` tells whether the file is a checkpoint of ours to resume from.
     fn asked(weights: &Weights, resumes: bool, names: &[String]) -> Result<(Set, Taken), Vec<String>> {
         let has_both = resumes && names.iter().any(|name| name.starts_with(keys::EMA));
+        // The keys that a message offers for such a file.
+        let weights = match weights {
+            Weights::Key(key) if resumes && key == TRAINED => &Weights::Trained,
+            Weights::Key(key) if resumes && key == AVERAGED => &Weights::Average,
+            other => other,
+        };
         if !has_both {
             let set = if resumes { Set::Trained } else { Set::Only };
             let is_it = matches!(weights, Weights::Usual | Weights::Trained);
@@ -225,8 +231,9 @@ fn open<'a, R: Read>(
         return Err(damaged(format!("it has {len} bytes, and the length of the header alone takes 8")));
     };
     let header_len = u64::from_le_bytes(*header_len);
-    if header_len > len - 8 {
-        let rest = len - 8;
+    // A file that grows while it is read may have had fewer bytes when it was measured.
+    let rest = len.saturating_sub(8);
+    if header_len > rest {
         return Err(damaged(format!("its header should have {header_len} bytes, and only {rest} follow")));
     }
     if header_len > LONGEST_HEADER {

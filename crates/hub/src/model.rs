@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::missing::Missing;
-use super::names::MAIN;
+use super::names::{MAIN, is_commit};
 use super::repository::{Repository, RepositoryKind};
 use super::settings::{NetworkAccess, Settings};
 use crate::{Error, Progress};
@@ -24,6 +24,8 @@ use crate::{Error, Progress};
 pub struct HubModel {
     id: String,
     revision: String,
+    /// The commit at which its files are fetched; `None` for whatever the revision is at each request.
+    commit: Option<String>,
     repository: Repository,
 }
 
@@ -44,7 +46,42 @@ impl HubModel {
     pub fn with_settings(settings: Settings, id: &str, revision: Option<&str>) -> Result<Self, Error> {
         let revision = revision.unwrap_or(MAIN);
         let repository = Repository::new(settings, RepositoryKind::Model, id, revision)?;
-        Ok(HubModel { id: id.to_owned(), revision: revision.to_owned(), repository })
+        Ok(HubModel { id: id.to_owned(), revision: revision.to_owned(), commit: None, repository })
+    }
+
+    /// The same model at one commit: files that are fetched one after another then belong together, even if
+    /// the repository changes meanwhile, or has changed since some of them were cached. It is the commit in
+    /// the cache if any of `files`, such as the weights, is cached, and else the one that the hub has now.
+    /// `None` if there is nothing to choose: neither is known, or the revision is a commit itself. Call
+    /// [`HubModel::keep`] when all files are there.
+    pub fn at_one_commit(&self, files: &[&str]) -> Option<HubModel> {
+        if is_commit(&self.revision) {
+            return None;
+        }
+        let commit = match self.cached(files).and(self.repository.snapshot()) {
+            // A cache that was made by hand may have another name there.
+            Some(snapshot) => snapshot.file_name()?.to_str().filter(|name| is_commit(name))?.to_owned(),
+            None => self.repository.listing().ok()?.commit,
+        };
+        let settings = self.repository.settings().clone();
+        let repository = Repository::new(settings, RepositoryKind::Model, &self.id, &commit).ok()?;
+        let repository = repository.sharing(&self.repository);
+        let (id, revision) = (self.id.clone(), self.revision.clone());
+        Some(HubModel { id, revision, commit: Some(commit), repository })
+    }
+
+    /// Notes in the cache that the revision is the commit of `fetched`, which is
+    /// [this model at one commit](HubModel::at_one_commit), now that the files that are wanted are there.
+    ///
+    /// # Errors
+    /// If the cache cannot be written.
+    pub fn keep(&self, fetched: &HubModel) -> Result<(), Error> {
+        let Some(commit) = &fetched.commit else { return Ok(()) };
+        if self.repository.snapshot().is_some_and(|known| known.ends_with(commit)) {
+            return Ok(());
+        }
+        let failed = |cause| Error::io("write", &self.repository.folder(), cause);
+        self.repository.keep_ref(commit).map_err(failed)
     }
 
     /// `timm/resnet50.a1_in1k`, with the revision if it is not `main`.
@@ -102,12 +139,13 @@ impl HubModel {
         let snapshot = self.repository.snapshot();
         let mut causes = vec![];
         if snapshot.is_none() {
-            causes.push(match folder.is_dir() {
-                true => format!(
+            causes.push(match (folder.is_dir(), &self.commit) {
+                (true, Some(commit)) => format!("it has no snapshot of {commit}"),
+                (true, None) => format!(
                     "it has no snapshot of {}, which refs/{} would name",
                     self.revision, self.revision
                 ),
-                false => "that folder does not exist".to_owned(),
+                (false, _) => "that folder does not exist".to_owned(),
             });
         }
         if self.repository.settings.network == NetworkAccess::Forbidden {

@@ -61,6 +61,12 @@ impl Repository {
         Ok(Repository { settings, repo, api: OnceLock::new(), patience: Patience::default() })
     }
 
+    /// The same with the connection of `other`, if that has asked the hub already.
+    pub(crate) fn sharing(mut self, other: &Repository) -> Self {
+        (self.api, self.patience) = (other.api.clone(), other.patience);
+        self
+    }
+
     /// Where the cache is and how the hub is reached.
     pub fn settings(&self) -> &Settings {
         &self.settings

@@ -94,7 +94,7 @@ pub enum Error {
     /// The operating system refused.
     #[error("cannot {action} {}: {cause}; see that {}", path.display(), needed(action))]
     Io {
-        /// What was tried: "create", "read", "write".
+        /// What was tried: "create", "read", "write", "remove".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::lock::{LOCK, Lock, lock};
 use crate::record::{FORMAT, kept_name, kept_step};
-use crate::resume::{missing, remove_temporaries};
+use crate::resume::{missing, remove_kept_after, remove_temporaries};
 use crate::sinks::MetricsFile;
 use crate::{
     Checkpoint, Difference, Divergence, Error, Metric, Recipe, RecipeChange, RunRecord, Sink, TensorBoard,
@@ -23,6 +23,7 @@ const TENSORBOARD: &str = "tensorboard";
 /// ```text
 /// recipe.toml                      the recipe as resolved
 /// record.json                      RunRecord
+/// test-reads.jsonl                 readings of the test labels while it trained, which the record lacks yet
 /// metrics.jsonl                    one Metric a line
 /// checkpoints/last.safetensors     where the run stands
 /// checkpoints/best.safetensors     only with validation images
@@ -121,19 +122,20 @@ impl RunFolder {
         Recipe::of_run(&self.dir.join(Self::RECIPE))
     }
 
-    /// The record.
+    /// The record, with the readings of the test labels that are noted beside it.
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::Damaged`] if it is not a record of this version or its scores cannot be.
     pub fn record(&self) -> Result<RunRecord, Error> {
         let path = self.dir.join(Self::RECORD);
         let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        let record: RunRecord = serde_json::from_str(&text)
+        let mut record: RunRecord = serde_json::from_str(&text)
             .map_err(|error| Error::Damaged { path: path.clone(), cause: error.to_string() })?;
         if record.format != FORMAT {
             let cause = format!("its format is {}, this program reads {FORMAT}", record.format);
             return Err(Error::Damaged { path, cause });
         }
+        record.test_reads = record.test_reads.saturating_add(self.noted_test_readings()?);
         match record.contradiction() {
             Some(cause) => Err(Error::Damaged { path, cause }),
             None => Ok(record),
@@ -220,6 +222,7 @@ impl Run {
         if lock.is_exclusive() {
             remove_temporaries(&dir.join(CHECKPOINTS));
         }
+        folder.take_over_test_readings(&record)?;
         let metrics = MetricsFile::open(&dir.join(RunFolder::METRICS))?;
         let mut run =
             Run { folder, recipe, record, kept: Some(Kept { metrics, _lock: lock }), sinks: vec![] };
@@ -347,13 +350,15 @@ impl Run {
 
     /// Cuts away, file by file in an atomic step each, what was logged after a checkpoint of `step` steps and
     /// `epochs` closed epochs, so that a run which goes on from there has each step once. Damaged lines go
-    /// as well. If the metrics end before the checkpoint, that is logged as a warning.
+    /// as well, and so do checkpoints that were kept of later steps. If the metrics end before the
+    /// checkpoint, that is logged as a warning.
     ///
     /// # Errors
     /// [`Error::Damaged`] if another version wrote a line of the metrics, [`Error::Io`].
     pub fn rewind(&mut self, step: u64, epochs: u64) -> Result<(), Error> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         kept.metrics.rewind(step, epochs)?;
+        remove_kept_after(step, &self.folder.dir.join(CHECKPOINTS))?;
         let metrics = self.folder.metrics()?;
         if let Some(lacks) = missing(&metrics, (&self.recipe, &self.record), (step, epochs)) {
             let log = self.folder.metrics_file();
@@ -376,7 +381,7 @@ impl Run {
     }
 }
 
-fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {
+pub(crate) fn write_record(dir: &Path, record: &RunRecord) -> Result<(), Error> {
     write_json(&dir.join(RunFolder::RECORD), record)
 }
 

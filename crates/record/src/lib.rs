@@ -20,6 +20,7 @@
 //! | `sinks` | where metrics go: `metrics.jsonl`, TensorBoard's event files |
 //! | `folder` | the run's folder: its paths, its creation, its one writer |
 //! | `lock` | the lock that keeps a second writer out |
+//! | `test_reads` | readings of the test labels that are counted while another process writes |
 //! | `resume` | what a resumed run may find: files of an interrupted save, a log that ends too early |
 //! | `resumption` | a record's note that a run went on, and what had changed |
 //! | `kept` | reads and writes the evidence in the run's folder |
@@ -50,6 +51,7 @@ mod resumption;
 mod runs;
 mod seeds;
 mod sinks;
+mod test_reads;
 mod time;
 mod verify;
 

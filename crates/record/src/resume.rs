@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::record::kept_step;
-use crate::{Checkpoint, Metric, Recipe, RunRecord};
+use crate::{Checkpoint, Error, Metric, Recipe, RunRecord};
 
 /// How many letters and digits the name of a temporary file has at its end.
 const SUFFIX: usize = 6;
@@ -21,6 +21,18 @@ pub(crate) fn remove_temporaries(checkpoints: &Path) {
             tracing::info!("removed {}, left by a save that was interrupted", file.path().display());
         }
     }
+}
+
+/// Removes the checkpoints that were kept of steps after `step`, where the run goes on from: they are of
+/// another course than the one that it takes now, and as the latest ones would stay for ever.
+pub(crate) fn remove_kept_after(step: u64, checkpoints: &Path) -> Result<(), Error> {
+    for file in fs::read_dir(checkpoints).into_iter().flatten().flatten() {
+        if file.file_name().to_str().and_then(kept_step).is_some_and(|kept| kept > step) {
+            tracing::info!("the run goes on from step {step}: removing {}", file.path().display());
+            fs::remove_file(file.path()).map_err(Error::io("remove", file.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file has the name of a checkpoint's temporary file.

@@ -123,7 +123,8 @@ impl RunFolder {
         };
         let mut images = 0;
         let trained = epochs_done.clone().map(|epoch| {
-            let own = epoch.images - std::mem::replace(&mut images, epoch.images);
+            // Of a log that was edited, they may become fewer.
+            let own = epoch.images.saturating_sub(std::mem::replace(&mut images, epoch.images));
             own as f64 / epoch.images_per_second.max(1e-9)
         });
         // Begun at 0: the sum of no numbers is -0.

@@ -119,6 +119,37 @@ fn one_process_writes_and_others_may_look() {
 }
 
 #[test]
+fn a_reading_of_the_test_labels_is_counted_while_another_process_trains() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("run");
+    let mut run = create(&dir).unwrap();
+    let folder = RunFolder::open(&dir).unwrap();
+    let reads = || folder.record().unwrap().test_reads;
+    folder.count_test_reading().unwrap();
+    folder.count_test_reading().unwrap();
+    assert_eq!(reads(), 2);
+    // The training counts its own, and forgets none of theirs.
+    run.update(|record| record.test_reads += 1).unwrap();
+    assert_eq!(reads(), 3);
+    drop(run);
+    assert_eq!((Run::open(&dir).unwrap().record().test_reads, reads()), (3, 3));
+    assert!(!dir.join(RunFolder::TEST_READS).exists());
+    folder.count_test_reading().unwrap();
+    assert_eq!((reads(), dir.join(RunFolder::TEST_READS).exists()), (4, false));
+}
+
+#[test]
+fn images_that_become_fewer_in_a_log_are_no_reason_to_stop() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut run = create(&scratch.path().join("run")).unwrap();
+    for (number, images) in [(1, 64), (2, 1)] {
+        let Metric::Epoch(epoch) = epoch(number, number) else { panic!("an epoch") };
+        run.log(&Metric::Epoch(EpochMetrics { images, ..epoch })).unwrap();
+    }
+    assert_eq!(run.folder().summary().unwrap().seconds, 64.0);
+}
+
+#[test]
 fn rewinding_keeps_each_step_once() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("run");
@@ -140,8 +171,13 @@ fn rewinding_keeps_each_step_once() {
     assert_eq!(run.folder().metrics().unwrap(), [step(1), step(2), epoch(1, 2), step(3), step(4)]);
     run.log(&epoch(2, 4)).unwrap();
     assert_eq!(run.folder().metrics().unwrap().len(), 6);
+    // Checkpoints that were kept of steps which are done anew would be taken for those of the new ones.
+    for kept in [2, 3, 4] {
+        fs::write(run.folder().kept_checkpoint(kept), "").unwrap();
+    }
     run.rewind(3, 1).unwrap();
     assert_eq!(run.folder().metrics().unwrap(), [step(1), step(2), epoch(1, 2), step(3)]);
+    assert_eq!(run.folder().kept_steps(), [2, 3]);
     run.rewind(0, 0).unwrap();
     assert!(run.folder().metrics().unwrap().is_empty());
 }

@@ -263,6 +263,18 @@ fn a_changed_recipe_no_longer_promises_the_published_error() {
     assert_eq!(recipe.expected_error, Some(6.37));
     recipe.set("train.duration=3 epochs").unwrap();
     assert_eq!((recipe.expected_error, recipe.paper), (None, None));
+    // Without validation images the last epoch is reported, however many are scored.
+    let published = Recipe::built_in("cifar10-resnet110-v2").unwrap();
+    let with = |changes: &[&str]| {
+        let mut recipe = published.clone();
+        recipe.set_all(changes).unwrap();
+        recipe.expected_error
+    };
+    assert!(with(&["train.evaluate_every_epochs=10"]).is_some());
+    let mut validated = published.clone();
+    (validated.data.validation, validated.expected_error) = (5000, Some(6.4));
+    validated.set("train.evaluate_every_epochs=10").unwrap();
+    assert_eq!(validated.expected_error, None);
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::context;
-use resnet_record::keys::WITHOUT_EFFECT;
 use resnet_record::{Contrast, DataSet, RunFolder, Seeds, Split};
 use serde::Serialize;
 
@@ -111,9 +110,7 @@ pub fn comparison_page(folders: &[RunFolder], commands: &[String]) -> Result<Str
 /// machine.
 fn flat(run: &RunData) -> BTreeMap<String, String> {
     let mut keys = run.recipe.flat();
-    for key in WITHOUT_EFFECT.iter().chain(&["train.seed"]) {
-        keys.remove(*key);
-    }
+    keys.retain(|key, _| key != "train.seed" && !run.recipe.is_without_effect(key));
     let record = &run.record;
     let is_known = run.recipe.data.set != DataSet::Images;
     let recorded = [

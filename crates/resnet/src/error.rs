@@ -51,7 +51,8 @@ pub enum Error {
     #[error("{0} would be a model of the hub, and this build of resnet lacks the feature `hub`")]
     HubFeatureOff(String),
     /// A repository's folder without the file of its weights.
-    #[error("{} has config.json, but neither model.safetensors nor pytorch_model.bin beside it", folder.display())]
+    #[error("{} has config.json, but neither model.safetensors nor pytorch_model.bin beside it, nor an index of their \
+             parts such as model.safetensors.index.json", folder.display())]
     WeightsMissing {
         /// The folder.
         folder: PathBuf,
@@ -111,6 +112,16 @@ pub enum Error {
     PlaceOfConfig {
         /// The file.
         file: PathBuf,
+    },
+    /// An export beside the config of something else, which it would replace.
+    #[error(
+        "{} describes another network, or belongs to another program, and the export would replace it; give the export a \
+         folder of its own",
+        config.display()
+    )]
+    OtherConfig {
+        /// The config.
+        config: PathBuf,
     },
     /// An export into the file that it is made of.
     #[error("{} is the file that the weights are read from, and an export would replace it", file.display())]

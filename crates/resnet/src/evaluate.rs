@@ -7,7 +7,7 @@ use resnet_data::{
     BrokenSample, DataLoader, Feed, FileLoader, FileTransform, LoaderConfig, OnBroken, Transform,
     broken_samples, imagenet,
 };
-use resnet_record::{Run, Scores};
+use resnet_record::Scores;
 use resnet_vision::image::Orientation;
 use resnet_vision::{Augmentation, EvalTransform};
 
@@ -163,14 +163,15 @@ impl Pretrained {
     }
 
     /// Counts a reading of the labels of `images` in the record of the checkpoint's run, if they are the
-    /// run's own test images.
+    /// run's own test images; see [`RunFolder::count_test_reading`](resnet_record::RunFolder). The run may be
+    /// in training meanwhile.
     ///
     /// # Errors
-    /// If the record cannot be written.
+    /// If the run's folder cannot be written to.
     pub fn count_test_reading(&self, images: &Images) -> Result<(), Error> {
         let Some((folder, record)) = self.run() else { return Ok(()) };
         if folder.recipe().is_ok_and(|recipe| images.are_of(&recipe, &record.data)) {
-            Run::open(folder.dir())?.update(|record| record.test_reads += 1)?;
+            folder.count_test_reading()?;
         }
         Ok(())
     }

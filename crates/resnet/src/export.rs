@@ -26,6 +26,21 @@ struct Metrics<'a> {
     mark: Option<String>,
 }
 
+/// What is done with a `config.json` of other content that is there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OtherConfig {
+    Refused,
+    Replaced,
+}
+
+/// Whether there is something else at `path` than a file of this `text`.
+fn is_other(path: &Path, text: &str) -> bool {
+    let most = text.len() as u64;
+    let is_same =
+        || matches!(resnet_files::read_at_most(path, most), Ok(Some(there)) if there == text.as_bytes());
+    path.symlink_metadata().is_ok() && !is_same()
+}
+
 /// What an export wrote.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exported {
@@ -66,15 +81,27 @@ impl Pretrained {
     }
 
     /// Writes the weights with the names of `dialect` to the safetensors `file`, whole or not at all, and a
-    /// `config.json` beside it where [`Pretrained::config_beside`] says so. Files that are there are
+    /// `config.json` beside it where [`Pretrained::config_beside`] says so. A `file` that is there is
     /// replaced.
     ///
     /// # Errors
     /// If the dialect has no names for the network, `file` is where the `config.json` belongs, or a file
-    /// cannot be written; as [`Pretrained::may_be_exported_to`]; and [`Error::ReplacesItself`] if `file` is
-    /// the file that the weights are from.
+    /// cannot be written; as [`Pretrained::may_be_exported_to`]; [`Error::ReplacesItself`] if `file` is
+    /// the file that the weights are from; and [`Error::OtherConfig`] if there is a `config.json` of other
+    /// content, be it of another network or of another program. Then nothing is written.
     pub fn export(&self, dialect: Dialect, file: impl AsRef<Path>) -> Result<Exported, Error> {
-        let file = file.as_ref();
+        self.export_beside(dialect, file.as_ref(), OtherConfig::Refused)
+    }
+
+    /// The same, and a `config.json` of other content is replaced as well.
+    ///
+    /// # Errors
+    /// As [`Pretrained::export`], but for [`Error::OtherConfig`].
+    pub fn export_with_config(&self, dialect: Dialect, file: impl AsRef<Path>) -> Result<Exported, Error> {
+        self.export_beside(dialect, file.as_ref(), OtherConfig::Replaced)
+    }
+
+    fn export_beside(&self, dialect: Dialect, file: &Path, other: OtherConfig) -> Result<Exported, Error> {
         let config = self.config_beside(file, dialect);
         if config.as_deref() == Some(file) {
             return Err(Error::PlaceOfConfig { file: file.to_owned() });
@@ -85,14 +112,21 @@ impl Pretrained {
             return Err(Error::ReplacesItself { file: file.to_owned() });
         }
         let metadata = self.export_metadata()?;
-        let saved = checkpoint::export(file, self.network.model(), &metadata, dialect)?;
-        if let Some(path) = &config {
-            let describe = match dialect {
-                Dialect::Transformers => checkpoint::transformers_config,
-                _ => checkpoint::timm_config,
-            };
-            checkpoint::write_config(path, &describe(self.spec(), &metadata))?;
-        }
+        let weights = || checkpoint::export(file, self.network.model(), &metadata, dialect);
+        let saved = match &config {
+            Some(path) => {
+                let describe = match dialect {
+                    Dialect::Transformers => checkpoint::transformers_config,
+                    _ => checkpoint::timm_config,
+                };
+                let text = describe(self.spec(), &metadata);
+                if other == OtherConfig::Refused && is_other(path, &text) {
+                    return Err(Error::OtherConfig { config: path.clone() });
+                }
+                checkpoint::write_config(path, &text, weights)?
+            }
+            None => weights()?,
+        };
         Ok(Exported { saved, config })
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use candle_core::Tensor;
 use resnet_data::Dataset;
 use resnet_models::Model;
 use resnet_record::{Recipe, Results, Run, RunRecord};
@@ -59,7 +60,8 @@ impl Pretrained {
     ///
     /// # Errors
     /// If the data have other classes than the network, the recipe is for images in files, the folder is not
-    /// empty, or the training fails or diverges.
+    /// empty, or the training fails or diverges. The network then has the weights that it had before; those
+    /// of the training are in its run's folder, as far as it came.
     pub fn fine_tune(
         &mut self,
         recipe: &Recipe,
@@ -99,13 +101,26 @@ impl Pretrained {
         record.from = Some(self.file.display().to_string());
         let mut run = Run::create(folder, &recipe, record)?;
         let options = Options { metadata: metadata.to_map(), ..Options::default() };
-        let results = match fit(&self.network, data, &mut run, &options, &mut Quiet)? {
-            Outcome::Finished(results) => results,
+        let before = self.copied_weights().map_err(Error::compute("copying the weights"))?;
+        let trained = match fit(&self.network, data, &mut run, &options, &mut Quiet) {
+            Ok(Outcome::Finished(results)) => Ok(results),
             // This cannot happen: nobody else has the switch that stops a training.
-            Outcome::Interrupted { step } => {
-                return Err(Error::OtherData(format!("the training was stopped after step {step}")));
+            Ok(Outcome::Interrupted { step }) => {
+                Err(Error::OtherData(format!("the training was stopped after step {step}")))
+            }
+            Err(error) => Err(error.into()),
+        };
+        let results = match trained {
+            Ok(results) => results,
+            Err(error) => {
+                // It trained in place: half of a training, or NaN, would go by the name of the old file.
+                for (variable, weights) in self.network.model().variables().values().zip(&before) {
+                    variable.set(weights).map_err(Error::compute("putting the weights back"))?;
+                }
+                return Err(error);
             }
         };
+        drop(before);
         let normalisation = Some(resnet_train::recipe::normalisation(&recipe));
         self.given = Given { normalisation, ..Given::default() };
         self.metadata = metadata;
@@ -113,5 +128,10 @@ impl Pretrained {
         self.file = run.folder().checkpoint(results.checkpoint);
         self.run = Some((run.folder().clone(), run.record().clone()));
         Ok(results)
+    }
+
+    /// Its weights and running statistics, in the order of their names.
+    fn copied_weights(&self) -> candle_core::Result<Vec<Tensor>> {
+        self.network.model().variables().values().map(|variable| variable.as_tensor().copy()).collect()
     }
 }

@@ -197,13 +197,9 @@ impl Images {
 
     /// Bytes of the pixels that are kept in memory; 0 for images in files.
     pub fn bytes(&self) -> u64 {
-        match self {
-            Images::InMemory(data) => {
-                let [height, width] = data.test.size();
-                ((data.train.len() + data.test.len()) * 3 * height * width) as u64
-            }
-            Images::InFiles(_) => 0,
-        }
+        let Images::InMemory(data) = self else { return 0 };
+        let [height, width] = data.test.size();
+        ((data.train.len() + data.test.len()) * 3 * height * width) as u64
     }
 
     /// What [`Pretrained::check_images`](crate::Pretrained::check_images) asks of them.

@@ -47,7 +47,7 @@
 //! | `load.rs` | weights loaded: what file, config and caller say about them, put together |
 //! | `pretrained.rs` | weights in their network, and what is known about them |
 //! | `transform.rs` | how an image becomes an input |
-//! | `usual.rs` | the data set that a network is for as a rule |
+//! | `usual.rs` | what is assumed of images and classes where nobody says it |
 //! | `predict.rs` | classes and features of images |
 //! | `heat_map.rs` | where the network sees a class |
 //! | `images.rs` | the data set of a recipe or in a folder |
@@ -120,7 +120,7 @@ pub use pretrained::{ClassNames, Note, Origin, Pretrained};
 pub use progress::{NoProgress, Progress};
 pub use published::published_error;
 pub use replay::{LayerDifference, Replay, Replayed, replay};
-pub use resnet_models::checkpoint::{Dialect, Policy, ReadOptions};
+pub use resnet_models::checkpoint::{Dialect, Policy};
 pub use resnet_record::Recipe;
 pub use resnet_vision::Image;
 pub use starting::{Started, StartingWeights};

@@ -27,12 +27,12 @@ use crate::{Error, Location, Pretrained, ResNet, transform};
 pub struct LoadOptions<'a> {
     model: Option<String>,
     revision: Option<String>,
-    read: ReadOptions,
+    pub(crate) read: ReadOptions,
     policy: Policy,
-    given: Given,
+    pub(crate) given: Given,
     hub: Option<HubSettings>,
     progress: &'a dyn Progress,
-    on_note: &'a (dyn Fn(&Note) + Sync),
+    pub(crate) on_note: &'a (dyn Fn(&Note) + Sync),
 }
 
 impl Default for LoadOptions<'_> {
@@ -160,8 +160,7 @@ impl<'a> LoadOptions<'a> {
     /// As [`LoadOptions::load_from`]; and [`Error::NotThere`] if there is neither such a file or folder nor
     /// such a model.
     pub fn load(&self, from: impl Into<Location>) -> Result<Pretrained, Error> {
-        let location = self.at_revision(from.into());
-        self.load_found(location.find_named(self.progress, self.hub.as_ref())?)
+        self.load_found(self.find_named(from.into())?)
     }
 
     /// Calls `on_note` with each [`Note`] as soon as it is known, also if loading fails afterwards.
@@ -175,15 +174,14 @@ impl<'a> LoadOptions<'a> {
     /// # Errors
     /// If the weights are not there, are not understood, or do not fit the network.
     pub fn load_from(&self, location: &Location) -> Result<Pretrained, Error> {
-        let location = self.at_revision(location.clone());
+        let location = location.clone().at_revision(self.revision.as_deref());
         self.load_found(location.find(self.progress, self.hub.as_ref())?)
     }
 
-    fn at_revision(&self, location: Location) -> Location {
-        match &self.revision {
-            Some(revision) => location.at_revision(Some(revision)),
-            None => location,
-        }
+    /// Finds the file of what a text or a path names.
+    pub(crate) fn find_named(&self, location: Location) -> Result<Found, Error> {
+        let location = location.at_revision(self.revision.as_deref());
+        location.find_named(self.progress, self.hub.as_ref())
     }
 
     fn load_found(&self, found: Found) -> Result<Pretrained, Error> {

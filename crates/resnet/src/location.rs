@@ -10,8 +10,14 @@ use resnet_record::{RunFolder, RunRecord};
 use crate::Error;
 use crate::progress::Progress;
 
-/// The names of a repository's weights; safetensors are preferred, since a pickle takes longer to read.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+/// The names of a repository's weights, or of the index of their parts; safetensors are preferred, since a
+/// pickle takes longer to read.
+const WEIGHTS: [&str; 4] = [
+    "model.safetensors",
+    "pytorch_model.bin",
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+];
 /// Extensions of files of weights.
 const ENDS: [&str; 6] = ["safetensors", "pth", "pt", "bin", "ckpt", "th"];
 /// The file that describes a repository's network, and in timm's form also its images.
@@ -22,8 +28,9 @@ const PREPROCESSOR: &str = "preprocessor_config.json";
 /// Where weights are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file of weights, the folder of a run, or a folder with `config.json` and its weights. Of a file that
-    /// is named itself, a `config.json` beside it is not read.
+    /// A file of weights, the index of weights in several parts (`model.safetensors.index.json`), the folder
+    /// of a run, or a folder with `config.json` and its weights. Of a file that is named itself, a
+    /// `config.json` beside it is not read.
     Local(PathBuf),
     /// A model of the Hugging Face hub.
     Hub {
@@ -65,12 +72,14 @@ impl Location {
         }
     }
 
-    /// The same at this revision, if it is a model of the hub.
+    /// The same at `revision`, if it is a model of the hub. With `None` it keeps the revision that it has.
     #[must_use]
     pub fn at_revision(self, revision: Option<&str>) -> Self {
-        match self {
-            Location::Hub { id, .. } => Location::Hub { id, revision: revision.map(str::to_owned) },
-            local => local,
+        match (self, revision) {
+            (Location::Hub { id, .. }, Some(revision)) => {
+                Location::Hub { id, revision: Some(revision.to_owned()) }
+            }
+            (same, _) => same,
         }
     }
 
@@ -166,10 +175,13 @@ fn hub(
     progress: &dyn Progress,
     settings: Option<&HubSettings>,
 ) -> Result<Found, Error> {
-    let model = match settings {
+    let named = match settings {
         Some(settings) => resnet_hub::HubModel::with_settings(settings.clone(), id, revision)?,
         None => resnet_hub::HubModel::new(id, revision)?,
     };
+    // Otherwise the config could be of another commit than the weights.
+    let pinned = named.at_one_commit(&WEIGHTS);
+    let model = pinned.as_ref().unwrap_or(&named);
     let mut notes = vec![];
     let mut optional = |name: &str| match model.optional(name, progress) {
         // Without a network, cached weights are used with what their file itself says.
@@ -196,6 +208,14 @@ fn hub(
         ));
     }
     let file = model.first_of(&WEIGHTS, progress)?;
+    if resnet_checkpoint::is_index(&file) {
+        for part in resnet_checkpoint::parts(&file).map_err(resnet_models::checkpoint::Error::from)? {
+            model.first_of(&[&part], progress)?;
+        }
+    }
+    if let Some(pinned) = &pinned {
+        named.keep(pinned)?;
+    }
     Ok(Found { file, run: None, config: described, notes })
 }
 

@@ -92,7 +92,8 @@ pub enum Origin {
     File,
     /// The caller.
     Caller,
-    /// Nobody: it is assumed to be that of this data set, by the number of classes.
+    /// Nobody: it is assumed to be that of this data set, or of these networks, by the network's stem and its
+    /// number of classes.
     Assumed(&'static str),
     /// Nobody; classes have their numbers for names.
     Nobody,
@@ -114,7 +115,7 @@ impl Pretrained {
         self.network.spec()
     }
 
-    /// The file that the weights are from.
+    /// The file that the weights are from; the index of its parts where they are in several.
     pub fn file(&self) -> &Path {
         &self.file
     }
@@ -155,29 +156,31 @@ impl Pretrained {
         Ok(self.metadata.recipe.as_ref().map(parse).transpose()?)
     }
 
-    /// Names of its classes: the caller's, the file's, or else CIFAR's or ImageNet's where the number is
-    /// theirs.
+    /// Names of its classes: the caller's, the file's, or else CIFAR's or ImageNet's where both the stem and
+    /// the number of classes are theirs.
     pub fn classes(&self) -> ClassNames {
         let given = self.given.classes.as_ref().map(|names| (names, Origin::Caller));
         let known = given.or(self.metadata.classes.as_ref().map(|names| (names, Origin::File)));
         if let Some((names, origin)) = known {
             return ClassNames { names: names.clone(), origin };
         }
-        let classes = self.spec().classes;
-        match usual::data_set(classes) {
-            Some(set) => ClassNames { names: (set.classes)(), origin: Origin::Assumed(set.name) },
+        match usual::classes(self.spec()) {
+            Some((names, set)) => ClassNames { names, origin: Origin::Assumed(set) },
             None => {
+                let classes = self.spec().classes;
                 let names = (0..classes).map(|class| format!("class {class}")).collect();
                 ClassNames { names, origin: Origin::Nobody }
             }
         }
     }
 
-    /// The normalisation of pixels, and who says so: the caller, the file, or else CIFAR's or ImageNet's
-    /// statistics by the number of classes.
+    /// The normalisation of pixels, and who says so: the caller, the file, or else nobody. It is then assumed
+    /// by the network's stem: with ImageNet's, that of the published weights, which is
+    /// [`Normalisation::HALF`] for V2 networks and [`Normalisation::IMAGENET`] for others; with CIFAR's stem
+    /// and its 10 or 100 classes, that of CIFAR.
     ///
     /// # Errors
-    /// [`Error::UnknownNormalisation`] if nobody says it and the number of classes does not tell;
+    /// [`Error::UnknownNormalisation`] if nobody says it and it is none of these networks;
     /// [`Error::Vision`] if the caller's is none, as with a mean of pixels from 0 to 255.
     pub fn normalisation(&self) -> Result<(Normalisation, Origin), Error> {
         if let Some(given) = self.given.normalisation {
@@ -187,8 +190,8 @@ impl Pretrained {
         if let Some(told) = self.told_normalisation() {
             return Ok((told, Origin::File));
         }
-        match usual::data_set(self.spec().classes) {
-            Some(set) => Ok((set.normalisation, Origin::Assumed(set.name))),
+        match usual::normalisation(self.spec()) {
+            Some((normalisation, whose)) => Ok((normalisation, Origin::Assumed(whose))),
             None => Err(Error::UnknownNormalisation { file: self.file.clone() }),
         }
     }

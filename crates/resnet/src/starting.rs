@@ -1,9 +1,10 @@
 //! Weights that a training begins with instead of fresh ones.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use resnet_data::sources::class_difference;
-use resnet_models::checkpoint::{Checkpoint, Metadata, Policy, ReadOptions, Report, RepositoryConfig};
+use resnet_models::checkpoint::{Checkpoint, Metadata, Policy, Report, RepositoryConfig};
 use resnet_models::{Head, Model, Shortcut, Spec, registry};
 use resnet_record::Recipe;
 use resnet_train::recipe::normalisation;
@@ -11,9 +12,8 @@ use resnet_vision::Normalisation;
 
 use crate::load::read;
 use crate::location::{Found, config_passed_over};
-use crate::pretrained::Note;
-use crate::progress::Progress;
-use crate::{Error, Location, transform};
+use crate::pretrained::{Given, Note};
+use crate::{Error, LoadOptions, Location, transform};
 
 /// Weights to begin with, read but not yet given to a network.
 #[derive(Debug)]
@@ -21,10 +21,12 @@ pub struct StartingWeights {
     file: PathBuf,
     config: Option<RepositoryConfig>,
     checkpoint: Checkpoint,
+    given: Given,
     notes: Vec<Note>,
 }
 
-/// What a network got from [`StartingWeights`], and how the new training differs from the old.
+/// What a network got from [`StartingWeights`], and how the new training differs from the old. Printed, it
+/// tells all of that, a line each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Started {
     /// What was loaded, and what was not.
@@ -35,25 +37,40 @@ pub struct Started {
     pub other_normalisation: Option<Normalisation>,
 }
 
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.report.fmt(f)?;
+        if let Some(told) = &self.other_classes {
+            write!(f, "\n  other classes than the data's: {told}")?;
+        }
+        if let Some(other) = self.other_normalisation {
+            write!(f, "\n  trained with {other}, and the recipe has others: set its data.mean and data.std")?;
+        }
+        Ok(())
+    }
+}
+
 impl StartingWeights {
     /// Reads what `from` names: a path is a file or a folder, a text may also be a model of the hub.
     ///
+    /// `options` say how it is found and read, and what is told of its classes and their normalisation. The
+    /// network is the training's, which all weights but the head's must fit; so the options' model, policy
+    /// and resizing are not used.
+    ///
     /// # Errors
     /// If the weights are not there or not understood.
-    pub fn read(
-        from: impl Into<Location>,
-        revision: Option<&str>,
-        options: &ReadOptions,
-        progress: &dyn Progress,
-    ) -> Result<Self, Error> {
-        let found = from.into().at_revision(revision).find_named(progress, None)?;
-        let Found { file, config, mut notes, .. } = found;
-        let (checkpoint, several) = read(&file, options)?;
-        if config.is_none() {
-            notes.extend(config_passed_over(&file, &checkpoint.metadata()?));
+    pub fn read(from: impl Into<Location>, options: &LoadOptions<'_>) -> Result<Self, Error> {
+        let Found { file, config, notes, .. } = options.find_named(from.into())?;
+        let mut notes: Vec<Note> = notes.into_iter().map(Note::Other).collect();
+        notes.iter().for_each(options.on_note);
+        let (checkpoint, several) = read(&file, &options.read)?;
+        let metadata = checkpoint.metadata()?;
+        let passed_over = if config.is_none() { config_passed_over(&file, &metadata) } else { None };
+        for note in passed_over.map(Note::Other).into_iter().chain(several) {
+            (options.on_note)(&note);
+            notes.push(note);
         }
-        let notes = notes.into_iter().map(Note::Other).chain(several).collect();
-        Ok(StartingWeights { file, config, checkpoint, notes })
+        Ok(StartingWeights { file, config, checkpoint, given: options.given.clone(), notes })
     }
 
     /// The file that they are from.
@@ -80,10 +97,11 @@ impl StartingWeights {
         let policy = if same_head { Policy::STRICT } else { Policy::NEW_HEAD };
         let report = self.checkpoint.load_into(model, policy)?;
         let config = self.config.as_ref();
-        let named = metadata.classes.or_else(|| config?.classes.clone());
+        let given = self.given.clone();
+        let named = given.classes.or(metadata.classes).or_else(|| config?.classes.clone());
         let described = metadata.preprocessing.or_else(|| config?.preprocessing);
         let other_classes = named.filter(|_| same_head).and_then(|named| class_difference(&named, classes));
-        let told = described.map(transform::normalisation);
+        let told = given.normalisation.or(described.map(transform::normalisation));
         let other_normalisation = told.filter(|told| *told != normalisation(recipe));
         Ok(Started { report, other_classes, other_normalisation })
     }

@@ -4,13 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use resnet::data::generated;
-use resnet::models::checkpoint::{self, Dialect, Metadata, ReadOptions, Resampling};
+use resnet::models::checkpoint::{self, Dialect, Metadata, Resampling};
 use resnet::models::{Model, registry};
 use resnet::record::{Recipe, RunFolder};
 use resnet::vision::{Interpolation, Normalisation};
 use resnet::{
-    ClassNames, Error, Images, LoadOptions, NoProgress, Note, OpenOptions, Origin, Pretrained,
-    StartingWeights,
+    ClassNames, Error, Images, LoadOptions, Note, OpenOptions, Origin, Pretrained, StartingWeights,
 };
 
 /// Fresh weights of the network `name`, in a file that says they are of `said`.
@@ -36,8 +35,7 @@ fn recipe() -> Recipe {
 
 /// Gives the weights that lie at `from` to a fresh network called `name`.
 fn started(from: &Path, name: &str) -> Result<resnet::Started, Box<Error>> {
-    let weights =
-        StartingWeights::read(from, None, &ReadOptions::default(), &NoProgress).map_err(Box::new)?;
+    let weights = StartingWeights::read(from, &LoadOptions::default()).map_err(Box::new)?;
     let model = Model::init(&registry::find(name, 10).unwrap(), 1).unwrap();
     weights.give_to(&model, &recipe(), &[]).map_err(Box::new)
 }
@@ -141,6 +139,67 @@ fn options_can_be_printed() {
 }
 
 #[test]
+fn ten_classes_of_ones_own_are_not_cifars() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, normalisation) in [("resnet18", Normalisation::IMAGENET), ("resnetv2_18", Normalisation::HALF)]
+    {
+        let loaded = Pretrained::load(weights(&folder.path().join("net.safetensors"), name, None)).unwrap();
+        let (assumed, origin) = loaded.normalisation().unwrap();
+        assert_eq!(assumed, normalisation, "{name}");
+        assert!(matches!(origin, Origin::Assumed(_)), "{name}: {origin:?}");
+        let ClassNames { names, origin } = loaded.classes();
+        assert_eq!((names[9].as_str(), origin), ("class 9", Origin::Nobody), "{name}");
+    }
+}
+
+#[test]
+fn what_a_network_starts_from_is_told_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = weights(&folder.path().join("net.safetensors"), "resnet8-v2", None);
+    let names: Vec<String> = (0..10).map(|class| format!("kind {class}")).collect();
+    let options = LoadOptions::default().normalisation(Normalisation::UNIT).classes(names.clone());
+    let model = Model::init(&registry::find("resnet8-v2", 10).unwrap(), 1).unwrap();
+    let give = |classes: &[String], recipe: &Recipe| {
+        let weights = StartingWeights::read(&file, &options).unwrap();
+        weights.give_to(&model, recipe, classes).unwrap().to_string()
+    };
+    let mut backwards = names.clone();
+    backwards.reverse();
+    let told = give(&backwards, &recipe());
+    for words in
+        ["tensors fit resnet8-v2", "other classes than the data's", "trained with mean 0,0,0 and std 1,1,1"]
+    {
+        assert!(told.contains(words), "{words} in {told}");
+    }
+    let mut same = recipe();
+    same.set_all(&["data.mean=[0,0,0]", "data.std=[1,1,1]"]).unwrap();
+    let told = give(&names, &same);
+    assert!(!told.contains("other classes") && !told.contains("trained with"), "{told}");
+}
+
+#[test]
+fn a_training_that_fails_leaves_the_network_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = weights(&folder.path().join("net.safetensors"), "resnet8-v2", None);
+    let options = LoadOptions::default().normalisation(Normalisation::HALF);
+    let shapes = generated::shapes(40, 10, 0);
+    let mut network = options.load(&file).unwrap().with_new_head(shapes.train.classes(), 0).unwrap();
+    let variables = |network: &Pretrained| -> Vec<Vec<f32>> {
+        let variables = network.network().model().variables().values();
+        variables.map(|variable| variable.flatten_all().unwrap().to_vec1().unwrap()).collect()
+    };
+    let before = variables(&network);
+    let mut wild = recipe();
+    wild.set_all(&["schedule={kind=\"constant\",lr=1e30}", "train.duration=5 steps"]).unwrap();
+    let diverged = network.fine_tune(&wild, &shapes, folder.path().join("wild")).unwrap_err();
+    assert!(matches!(diverged, Error::Train(_)), "{diverged}");
+    assert_eq!(variables(&network), before);
+    assert!(network.run().is_none() && network.file() == file);
+    network.fine_tune(&recipe(), &shapes, folder.path().join("tame")).unwrap();
+    assert_ne!(variables(&network), before);
+}
+
+#[test]
 fn what_a_file_does_not_say_is_told_by_its_caller_or_assumed() {
     let folder = tempfile::tempdir().unwrap();
     let file = weights(&folder.path().join("net.safetensors"), "resnet18", None);
@@ -178,8 +237,10 @@ fn a_config_beside_weights_that_are_named_themselves_is_told_of() {
     let loaded = Pretrained::load(path).unwrap();
     let [Note::Other(told)] = loaded.notes() else { panic!("{:?}", loaded.notes()) };
     assert!(told.ends_with("is not read; give their folder to use it"), "{told}");
-    let starting = StartingWeights::read(path, None, &ReadOptions::default(), &NoProgress).unwrap();
-    assert_eq!(starting.notes(), loaded.notes());
+    let told = std::sync::Mutex::new(vec![]);
+    let on_note = |note: &Note| told.lock().unwrap().push(note.clone());
+    let starting = StartingWeights::read(path, &LoadOptions::default().on_note(&on_note)).unwrap();
+    assert_eq!((starting.notes(), &told.lock().unwrap()[..]), (loaded.notes(), loaded.notes()));
 }
 
 #[test]
@@ -244,6 +305,33 @@ fn an_export_for_transformers_has_its_config_and_is_read_again() {
     let again = Pretrained::load(&mine).unwrap();
     assert_eq!((again.spec().name.as_str(), again.notes()), ("resnet18-v1-imagenet", &[][..]));
     assert_eq!(again.metadata().classes, None);
+}
+
+#[test]
+fn an_export_replaces_no_config_of_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = weights(&folder.path().join("net.safetensors"), "resnet18", None);
+    let network = Pretrained::load(&file).unwrap();
+    let mine = folder.path().join("mine");
+    fs::create_dir(&mine).unwrap();
+    let (out, config) = (mine.join("model.safetensors"), mine.join("config.json"));
+    let foreign = r#"{"port": 80}"#;
+    fs::write(&config, foreign).unwrap();
+    let refused = network.export(Dialect::Timm, &out).unwrap_err();
+    assert!(matches!(&refused, Error::OtherConfig { config: there } if *there == config), "{refused}");
+    assert!(!out.exists() && fs::read_to_string(&config).unwrap() == foreign);
+    network.export(Dialect::Torchvision, &out).unwrap();
+    network.export_with_config(Dialect::Timm, &out).unwrap();
+    let written = fs::read_to_string(&config).unwrap();
+    assert!(written.contains("resnet18"), "{written}");
+    // Its own description is no other's.
+    network.export(Dialect::Timm, &out).unwrap();
+    // If the weights cannot be written, the description does not change either.
+    let other = Pretrained::load(weights(&file, "resnet34", None)).unwrap();
+    fs::remove_file(&out).unwrap();
+    fs::create_dir(&out).unwrap();
+    other.export_with_config(Dialect::Timm, &out).unwrap_err();
+    assert_eq!(fs::read_to_string(&config).unwrap(), written);
 }
 
 #[test]

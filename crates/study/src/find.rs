@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 
-use resnet_record::keys::WITHOUT_EFFECT;
 use resnet_record::{Recipe, Results, RunFolder, RunRecord, RunState};
 
 /// How many levels of folders below the given one are searched.
@@ -93,7 +92,7 @@ impl FoundRun {
 fn is_same_training(a: &Recipe, b: &Recipe) -> bool {
     let [a, b] = [a, b].map(|recipe| {
         let mut keys = recipe.flat();
-        WITHOUT_EFFECT.iter().chain(&NO_OTHER_TRAINING).for_each(|key| drop(keys.remove(*key)));
+        keys.retain(|key, _| !NO_OTHER_TRAINING.contains(&key.as_str()) && !recipe.is_without_effect(key));
         keys
     });
     a == b
@@ -137,7 +136,13 @@ mod tests {
             changed.set(set).unwrap();
             changed
         };
+        // The best of the scored epochs is reported where there are validation images.
+        let validated = with("data.validation=500");
+        let mut rare = validated.clone();
+        rare.set("train.evaluate_every_epochs=10").unwrap();
+        assert!(!is_same_training(&validated, &rare));
         for same in [
+            "train.evaluate_every_epochs=10",
             "train.seed=7",
             "train.log_every_steps=5",
             "model.classes=10",

@@ -106,9 +106,11 @@ pub fn keep(results: &[Results], to: &Path) -> Result<usize, Error> {
                 continue;
             };
             fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-            if run.folder.divergence().is_file() {
-                let (from, target) = (run.folder.divergence(), folder.join(RunFolder::DIVERGENCE));
-                resnet_files::link_or_copy(&from, &target).map_err(Error::io("write", &target))?;
+            for file in [RunFolder::DIVERGENCE, RunFolder::TEST_READS] {
+                let (from, target) = (run.folder.dir().join(file), folder.join(file));
+                if from.is_file() {
+                    resnet_files::link_or_copy(&from, &target).map_err(Error::io("write", &target))?;
+                }
             }
             match cuts_of(run) {
                 Ok(Some(cuts)) => cuts.write(&folder)?,

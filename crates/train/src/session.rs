@@ -174,6 +174,10 @@ impl<'a> Session<'a> {
             self.save_last()?;
         } else {
             self.note_resumption()?;
+            if self.state.steps_in_epoch == 0 {
+                // It may have been killed before it kept this epoch's checkpoint.
+                self.keep_last()?;
+            }
         }
         self.keep_layers();
         self.observer.on_start(&self.prepared.plan);

@@ -1,5 +1,7 @@
 //! From bytes to the numbers that a network takes: `(byte / 255 - mean) / std`, per channel.
 
+use std::fmt;
+
 use crate::Error;
 use crate::pixels::Pixel;
 
@@ -83,6 +85,14 @@ impl Normalisation {
     }
 }
 
+/// `mean 0.485,0.456,0.406 and std 0.229,0.224,0.225`, each as [`parse_rgb`] reads it.
+impl fmt::Display for Normalisation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [mean, std] = [self.mean, self.std].map(|numbers| numbers.map(|n| n.to_string()).join(","));
+        write!(f, "mean {mean} and std {std}")
+    }
+}
+
 /// Reads three numbers written "r,g,b", such as "0.485,0.456,0.406".
 ///
 /// # Errors
@@ -109,6 +119,7 @@ mod tests {
         assert!(flat.check().unwrap_err().to_string().contains("above 0"));
         let bytes = Normalisation { mean: [123.0, 116.0, 103.0], std: [58.0, 57.0, 57.0] };
         assert!(bytes.check().unwrap_err().to_string().contains("mean 123 is of pixels from 0 to 255"));
+        assert_eq!(Normalisation::HALF.to_string(), "mean 0.5,0.5,0.5 and std 0.5,0.5,0.5");
         let sign = Normalisation { mean: [-1.0, 0.0, 1.0], std: [1.0; 3] };
         assert!(sign.check().is_ok() && Normalisation::UNIT.check().is_ok());
     }

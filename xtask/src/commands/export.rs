@@ -29,7 +29,8 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
             out.display()
         );
     }
-    let exported = pretrained.export(args.dialect.into(), out).map_err(explain)?;
+    // Nothing is there that may not be replaced.
+    let exported = pretrained.export_with_config(args.dialect.into(), out).map_err(explain)?;
     let non_finite = &exported.saved.non_finite;
     if !non_finite.is_empty() {
         let names: Vec<&str> = non_finite.iter().map(|tensor| tensor.name.as_str()).collect();

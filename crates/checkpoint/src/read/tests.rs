@@ -192,6 +192,15 @@ fn other_floats_become_f32_and_counters_are_passed_over() {
 }
 
 #[test]
+fn a_file_that_grows_after_it_was_measured_is_damaged() {
+    let whole = bytes_of(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4);
+    for measured in [1, 7, 8, 20] {
+        let read = parse(Path::new("f"), io::Cursor::new(&whole), measured, &Weights::Usual);
+        assert!(matches!(read, Err(Error::Damaged { .. })), "{measured}: {read:?}");
+    }
+}
+
+#[test]
 fn a_trainings_state_is_passed_over_in_our_own_checkpoints_alone() {
     let names = ["ema.a", "optimizer.momentum.a", "accumulated.a", "a"];
     let contents = parse_bytes(&of_training("training_state", &names)).unwrap();
@@ -222,6 +231,9 @@ fn the_averages_in_a_checkpoint_of_ours_are_weights_that_can_be_chosen() {
         (Weights::Usual, 2.0, "model", "ema"),
         (Weights::Trained, 2.0, "model", "ema"),
         (Weights::Average, 0.0, "ema", "model"),
+        // By the keys that the message below offers.
+        (Weights::Key("ema".into()), 0.0, "ema", "model"),
+        (Weights::Key("model".into()), 2.0, "model", "ema"),
     ] {
         let contents = read(&both, weights).unwrap();
         assert_eq!(contents.tensors.keys().collect::<Vec<_>>(), ["a"]);
@@ -233,6 +245,7 @@ fn the_averages_in_a_checkpoint_of_ours_are_weights_that_can_be_chosen() {
     assert_eq!(told, "f holds no weights under \"net\"; it has model, ema");
     let one = of_training("training_state", &["optimizer.momentum.a", "a"]);
     assert_eq!(read(&one, Weights::Usual).unwrap().taken, Taken::default());
+    assert_eq!(read(&one, Weights::Key("model".into())).unwrap().taken, Taken::default());
     let told = read(&one, Weights::Average).unwrap_err().to_string();
     assert_eq!(told, "f holds no averaged weights (EMA); it has one set of weights");
 }

@@ -28,7 +28,7 @@ const MOST_CLASSES: usize = 100_000;
 /// |---|---|---|
 /// | network | `architecture` | `depths`, `hidden_sizes`, `embedding_size`, |
 /// | | | `layer_type`, `downsample_in_bottleneck` |
-/// | classes | `num_classes` | length of `id2label` |
+/// | classes | `num_classes` | length of `id2label`, else `num_labels` |
 /// | names of classes | `label_names`, by `label_descriptions` | `id2label` |
 /// | input | `test_input_size`, else `input_size` | `size` |
 /// | resize | crop / `test_crop_pct` (else `crop_pct`) | crop / `crop_pct`, or `size` with a `crop_size` |
@@ -144,13 +144,36 @@ fn read(path: &Path) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| unusable("it is no text in UTF-8".to_owned()))
 }
 
-/// Writes the `text` of a config whole or not at all.
+/// Writes the `text` of a config and, by `weights`, the file that it describes. The config gets its name only
+/// when the weights have theirs, so that neither lies beside another one's other half.
 ///
 /// # Errors
-/// If the file cannot be written; a file that was at `path` before is then unchanged.
-pub fn write_config(path: &Path, text: &str) -> Result<(), Error> {
-    let written = resnet_files::write_whole(path, |out| out.write_all(text.as_bytes()));
-    written.map_err(|cause| resnet_checkpoint::Error::Write { path: path.to_owned(), cause }.into())
+/// That of `weights`, or if the config cannot be written; a file that was at `path` before is then unchanged.
+pub fn write_config<T>(
+    path: &Path,
+    text: &str,
+    weights: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let written = resnet_files::write_whole(path, |out| {
+        out.write_all(text.as_bytes())?;
+        weights().map_err(Unwritten::Weights)
+    });
+    written.map_err(|unwritten| match unwritten {
+        Unwritten::Config(cause) => resnet_checkpoint::Error::Write { path: path.to_owned(), cause }.into(),
+        Unwritten::Weights(error) => error,
+    })
+}
+
+/// What of an export could not be written.
+enum Unwritten {
+    Config(std::io::Error),
+    Weights(Error),
+}
+
+impl From<std::io::Error> for Unwritten {
+    fn from(cause: std::io::Error) -> Self {
+        Unwritten::Config(cause)
+    }
 }
 
 fn object(text: &str) -> Result<Value, String> {

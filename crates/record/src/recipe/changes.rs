@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::keys::{EVALUATE_EVERY, WITHOUT_EFFECT};
 use crate::{Difference, Error, Recipe};
 
 impl Recipe {
@@ -36,8 +37,26 @@ impl Recipe {
     /// [`Error::Fixed`] with the keys that cannot change while it runs.
     pub fn change_to(&self, changed: &Recipe) -> Result<Vec<Difference>, Error> {
         let differences = self.differences(changed);
-        let fixed: Vec<Difference> = differences.iter().filter(|one| !one.can_change()).cloned().collect();
+        let is_patient = self.train.patience > 0 || changed.train.patience > 0;
+        let is_fixed = |one: &&Difference| !one.can_change() || is_patient && one.key == EVALUATE_EVERY;
+        let fixed: Vec<Difference> = differences.iter().filter(is_fixed).cloned().collect();
         if fixed.is_empty() { Ok(differences) } else { Err(Error::Fixed { fixed }) }
+    }
+
+    /// Whether the result of a training by this recipe is the same, whatever value `key` has: every step, and
+    /// the weights that are reported.
+    ///
+    /// ```
+    /// let mut recipe = resnet_record::Recipe::built_in("quick-start").expect("a built-in recipe");
+    /// assert!(recipe.is_without_effect("train.log_every_steps"));
+    /// // Only an epoch that is scored on the validation images can be the best.
+    /// assert!(!recipe.is_without_effect("train.evaluate_every_epochs"));
+    /// recipe.set("data.validation=0")?;
+    /// assert!(recipe.is_without_effect("train.evaluate_every_epochs"));
+    /// # Ok::<(), resnet_record::Error>(())
+    /// ```
+    pub fn is_without_effect(&self, key: &str) -> bool {
+        WITHOUT_EFFECT.contains(&key) || key == EVALUATE_EVERY && self.data.validation == 0
     }
 
     /// Every key that is set with its value as text, in dotted form: `train.batch_size` is `128`.
@@ -71,6 +90,7 @@ mod tests {
             "train.log_every_steps=1",
             "train.save_every_seconds=0",
             "train.keep_checkpoints=3",
+            "train.evaluate_every_epochs=5",
             "train.recompute=units",
             "train.evaluate_test=never",
             "schedule.lr=0.2",
@@ -96,5 +116,13 @@ mod tests {
             let message = before.change_to(&after).unwrap_err().to_string();
             assert!(message.contains(words), "{assignment}: {message}");
         }
+        // With patience, the epochs that are scored decide when the training ends.
+        let patient = |every: u64| {
+            let mut recipe = before.clone();
+            recipe.set_all(&["train.patience=5", &format!("train.evaluate_every_epochs={every}")]).unwrap();
+            recipe
+        };
+        let message = patient(1).change_to(&patient(5)).unwrap_err().to_string();
+        assert!(message.starts_with("train.evaluate_every_epochs is 1;"), "{message}");
     }
 }

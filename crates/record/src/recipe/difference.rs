@@ -4,14 +4,15 @@
 //! are done would have been the same under it. Only keys of [`WITHOUT_EFFECT`] and [`WHILE_IT_RUNS`] can do
 //! that. Of these, `train.duration` and `[schedule]` also need that no step that is done had another learning
 //! rate: the trainer checks it, since it knows the steps. It also checks that `train.patience` only grows.
+//! With patience, the epochs that are scored decide when the training ends, so these must stay the same.
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::WITHOUT_EFFECT;
+use super::keys::{EVALUATE_EVERY, WITHOUT_EFFECT};
 
 /// Keys, besides those of [`WITHOUT_EFFECT`], that decide nothing about a step that is done, or only its
 /// learning rate. A name with a point at its end is a whole table.
-const WHILE_IT_RUNS: [&str; 3] = ["train.duration", "train.patience", "schedule."];
+const WHILE_IT_RUNS: [&str; 4] = ["train.duration", "train.patience", "schedule.", EVALUATE_EVERY];
 
 /// A key that has different values in two recipes. A value is `None` where the key is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,19 +30,21 @@ const fn key(
 const ABSENT: Option<&str> = Some("");
 
 /// Keys that change no step of a training: what it is called, what is told and kept of it, and how its steps
-/// are computed where that gives the same bits.
-pub const WITHOUT_EFFECT: [&str; 10] = [
+/// are computed where that gives the same bits. [`Recipe::is_without_effect`](crate::Recipe) knows one more.
+pub(crate) const WITHOUT_EFFECT: [&str; 9] = [
     "name",
     "about",
     "paper",
     "expected_error",
-    "train.evaluate_every_epochs",
     "train.evaluate_test",
     "train.keep_checkpoints",
     "train.recompute",
     "train.log_every_steps",
     "train.save_every_seconds",
 ];
+
+/// The key that changes no step either, but with validation images decides which epochs can be the best.
+pub(crate) const EVALUATE_EVERY: &str = "train.evaluate_every_epochs";
 
 /// All keys, in the order in which a recipe is written.
 #[rustfmt::skip]

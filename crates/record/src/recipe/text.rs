@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde::Deserialize as _;
 
-use super::keys::WITHOUT_EFFECT;
 use super::renamed;
 use crate::{Error, Recipe};
 
@@ -91,10 +90,9 @@ impl Recipe {
         let before = toml::Table::try_from(&*self)
             .map_err(|error| failed(&assignments, one_line(&error.to_string())))?;
         let mut table = before.clone();
-        let mut still_as_published = true;
+        let mut keys = vec![];
         for assignment in &assignments {
-            let key = assign(&mut table, assignment).map_err(|cause| failed(&[assignment], cause))?;
-            still_as_published &= key == "train.seed" || WITHOUT_EFFECT.contains(&key.as_str());
+            keys.push(assign(&mut table, assignment).map_err(|cause| failed(&[assignment], cause))?);
         }
         renamed::update(&mut table);
         let mut changed = Recipe::deserialize(table).map_err(|error| {
@@ -107,7 +105,7 @@ impl Recipe {
             failed(&wrong, cause)
         })?;
         changed.validate()?;
-        if !still_as_published {
+        if !keys.iter().all(|key| key == "train.seed" || changed.is_without_effect(key)) {
             (changed.paper, changed.expected_error) = (None, None);
         }
         *self = changed;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use std::{fs, io};
 
 use resnet_checkpoint::keys;
 use resnet_data::sources::Broken;
@@ -43,6 +44,19 @@ pub fn resumes_from(run: &Run) -> Result<Option<PathBuf>, Error> {
 /// [`Error::Io`] if it cannot be read, [`Error::Checkpoint`] if it is damaged or has no training state.
 pub fn steps_done(file: &Path) -> Result<u64, Error> {
     Ok(State::read(file)?.step)
+}
+
+/// Gives `file` the name `also` as well, which is a copy where there are no links, in the place of another
+/// file of that name.
+fn name_also(file: &Path, also: &Path) -> io::Result<()> {
+    let new = also.with_extension("new");
+    // What a kill has left.
+    let _ = fs::remove_file(&new);
+    resnet_files::link_or_copy(file, &new)?;
+    let renamed = fs::rename(&new, also);
+    // Where both were one file already, that left the new name.
+    let _ = fs::remove_file(&new);
+    renamed
 }
 
 impl Session<'_> {
@@ -86,23 +100,19 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Gives the checkpoint of the epoch that was just closed a name of its own, and lets go of those that
-    /// are older than the recipe keeps.
+    /// Gives the checkpoint of the epoch that was just closed a name of its own, in the place of what has it
+    /// already, and lets go of those that are older than the recipe keeps.
     pub(super) fn keep_last(&self) -> Result<(), Error> {
         let (folder, kept) = (self.run.folder(), self.recipe.train.keep_checkpoints as usize);
         if kept == 0 || self.is_replay() || !self.run.is_kept_here() {
             return Ok(());
         }
         let (last, file) = (folder.last_checkpoint(), folder.kept_checkpoint(self.state.step));
-        resnet_files::link_or_copy(&last, &file).map_err(|cause| Error::Io {
-            action: "write",
-            file: file.clone(),
-            cause,
-        })?;
+        name_also(&last, &file).map_err(|cause| Error::Io { action: "write", file: file.clone(), cause })?;
         let steps = folder.kept_steps();
         for step in &steps[..steps.len().saturating_sub(kept)] {
             let file = folder.kept_checkpoint(*step);
-            std::fs::remove_file(&file).map_err(|cause| Error::Io { action: "remove", file, cause })?;
+            fs::remove_file(&file).map_err(|cause| Error::Io { action: "remove", file, cause })?;
         }
         Ok(())
     }

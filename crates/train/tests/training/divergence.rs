@@ -157,6 +157,18 @@ fn the_latest_checkpoints_are_kept_and_can_be_resumed_from() {
     record["test_reads"] = 0.into();
     fs::write(again.join("record.json"), record.to_string()).unwrap();
     fs::copy(folder.kept_checkpoint(8), again.join("checkpoints/last.safetensors")).unwrap();
+    // What is kept there is of another course; that of step 8 was not replaced because a kill came between.
+    for step in [8, 12] {
+        fs::write(again.join(format!("checkpoints/step-{step}.safetensors")), "another course").unwrap();
+    }
     crate::common::resume(&again).unwrap();
     assert_eq!(crate::common::outcome(&again), crate::common::outcome(&dir));
+    let again = RunFolder::open(&again).unwrap();
+    assert_eq!(again.kept_steps(), [8, 12]);
+    for step in [8, 12] {
+        let [own, expected] = [&again, &folder].map(|run| crate::common::tensors(&run.kept_checkpoint(step)));
+        assert_eq!(own, expected, "{step}");
+    }
+    let names = fs::read_dir(again.last_checkpoint().parent().unwrap()).unwrap();
+    assert!(names.flatten().all(|file| file.file_name().to_string_lossy().ends_with(".safetensors")));
 }

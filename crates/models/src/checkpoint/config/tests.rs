@@ -107,6 +107,11 @@ fn transformers_form_is_understood() {
     let found = both(&transformers(), &cut).unwrap().preprocessing.unwrap();
     assert_eq!((found.resize, found.crop, found.std), (256, 224, [1.0; 3]));
     assert_eq!(parse(&transformers()).unwrap().preprocessing, None);
+    // By hand one rather counts the classes than names them.
+    let counted = with(with(transformers(), "/id2label", json!(null)), "/num_labels", json!(1000));
+    let config = parse(&counted).unwrap();
+    assert_eq!((config.spec.classes, config.classes), (1000, None));
+    assert_eq!(parse(&with(counted, "/num_labels", json!(null))).unwrap().spec.classes, 2);
     // What the image processor does where its file says nothing.
     let usual = both(&transformers(), &json!({ "size": 224 })).unwrap().preprocessing.unwrap();
     assert_eq!((usual.mean, usual.std, usual.resize), ([0.5; 3], [0.5; 3], 256));

@@ -12,7 +12,7 @@ use crate::registry;
 use crate::spec::{Family, Spec, StemLayers};
 use resnet_checkpoint::clip;
 
-/// Number of classes where a config doesn't name them: transformers' default.
+/// Number of classes where a config neither names nor counts them: transformers' default.
 const CLASSES: usize = 2;
 /// From this size on, in pixels, the processor of these networks squashes images to squares and crops
 /// nothing.
@@ -46,7 +46,9 @@ pub(super) fn network(value: &Value) -> Result<(Spec, Option<Vec<String>>), Stri
         (other, _) => return Err(format!("its layer_type is {}, not basic or bottleneck", clip(other, 40))),
     };
     let names = names(value)?;
-    let count = classes(names.as_ref().map_or(CLASSES, Vec::len))?;
+    // transformers writes the names alone; whoever writes a config by hand may count instead.
+    let counted: Option<usize> = key(value, "num_labels", "a number")?;
+    let count = classes(names.as_ref().map(Vec::len).or(counted).unwrap_or(CLASSES))?;
     let names = names.filter(|names| !names.iter().enumerate().all(|(id, name)| *name == unnamed(id)));
     let same = |spec: &Spec| {
         let stages = spec.stages.iter().map(|stage| (stage.units, stage.out_channels));
