@@ -63,7 +63,7 @@ impl Repository {
 
     /// The same with the connection of `other`, if that has asked the hub already.
     pub(crate) fn sharing(mut self, other: &Repository) -> Self {
-        (self.api, self.patience) = (other.api.clone(), other.patience);
+        (self.api, self.patience) = (other.api.clone(), other.patience.clone());
         self
     }
 

@@ -34,6 +34,13 @@ pub(crate) struct Patience {
     has_answered: AtomicBool,
 }
 
+impl Clone for Patience {
+    fn clone(&self) -> Self {
+        let has_answered = AtomicBool::new(self.has_answered.load(Ordering::Relaxed));
+        Patience { has_answered, ..*self }
+    }
+}
+
 impl Default for Patience {
     /// Half a minute of silence, and in all two minutes of waits.
     fn default() -> Self {
