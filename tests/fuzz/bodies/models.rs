@@ -1,6 +1,7 @@
 //! Checkpoints, configs of repositories, names of networks and classes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use resnet_checkpoint::{Contents, Metadata, Weights};
@@ -140,8 +141,26 @@ fn comes_back(metadata: &Metadata) {
     assert_eq!(again.preprocessing, metadata.preprocessing);
 }
 
-/// A `config.json`, and behind a zero byte perhaps a `preprocessor_config.json`; or a header's metadata.
+/// Every file that an index lists lies beside it.
+fn index(bytes: &[u8]) {
+    let (dir, name) = (folder(), "model.safetensors.index.json");
+    let file = dir.path().join(name);
+    write(&file, bytes);
+    match resnet_checkpoint::parts(&file) {
+        Ok(parts) => {
+            accept();
+            for part in parts {
+                assert!(Path::new(&part).file_name().is_some_and(|alone| alone == part.as_str()), "{part:?}");
+            }
+        }
+        Err(error) => told(&error, name),
+    }
+}
+
+/// A `config.json`, and behind a zero byte perhaps a `preprocessor_config.json`; or a header's metadata; or
+/// the index of weights in several files.
 pub fn config(bytes: &[u8]) {
+    index(bytes);
     let (config, preprocessor) = mend::halves(bytes);
     if let Ok(strings) = serde_json::from_slice::<BTreeMap<String, String>>(config) {
         match Metadata::parse(&strings) {

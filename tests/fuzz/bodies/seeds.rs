@@ -329,7 +329,10 @@ pub(super) fn configs() -> Vec<Vec<u8>> {
         "crop_pct": 0.875, "resample": 3, "do_normalize": true, "image_mean": [0.5, 0.5, 0.5],
         "image_std": [0.5, 0.5, 0.5], "rescale_factor": 0.00392156862745098});
     let metadata: BTreeMap<&str, &str> = PREPROCESSING.into_iter().chain([("classes", "[\"a\"]")]).collect();
+    let parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    let index = json!({"metadata": {"total_size": 8}, "weight_map": {"a": parts[0], "b": parts[1]}});
     vec![
+        index.to_string().into_bytes(),
         timm.to_string().into_bytes(),
         [transformers.to_string().as_bytes(), &[0], processor.to_string().as_bytes()].concat(),
         json!(metadata).to_string().into_bytes(),

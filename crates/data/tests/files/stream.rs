@@ -174,7 +174,10 @@ fn a_broken_record_is_named_or_left_out_by_quota() {
     assert_eq!(loader.epoch(1, 0).map(|batch| batch.unwrap().len()).sum::<usize>(), 18);
     assert_eq!(loader.broken().len(), 2);
     let message = batches(dir, some(0.05), 0, 0).unwrap_err().to_string();
-    assert!(message.contains("5.png") && message.contains("as many as the limit"), "{message}");
+    assert!(
+        message.contains("5.png") && message.contains("the limit is the one broken sample before it"),
+        "{message}"
+    );
     let times = loader.times().unwrap();
     assert!([times.read, times.decode, times.transform].iter().all(|time| time.as_nanos() > 0), "{times:?}");
 }
