@@ -28,7 +28,8 @@ pub struct UnitMeasures {
     pub shortcut_derivative: f64,
     /// Natural logarithm of the product of the shortcuts' derivatives from the last unit back to this one:
     /// what equations (6) to (8) say remains of the gradient's first term. It is taken along the true
-    /// signals, with the residual branches and f cut out of the gradient.
+    /// signals, with the residual branches and f cut out of the gradient. Behind a unit without a shortcut
+    /// nothing remains: minus infinity, and null in JSON.
     pub ln_product: f64,
     /// The share of `y_l`, in percent, that f = ReLU makes zero; `None` where f is the identity.
     pub cut: Option<f64>,

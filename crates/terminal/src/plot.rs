@@ -16,19 +16,19 @@ const DOTS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 /// A curve over a horizontal axis.
 #[derive(Debug, Clone)]
-pub struct Plot<'a> {
+struct Plot<'a> {
     /// Values at equal distances; the highest decides the scale, whose low end is zero.
-    pub values: &'a [f64],
+    values: &'a [f64],
     /// Lines of text under the axis. Each text has its place, 0 at the left end and 1 at the right; those of
     /// the first line are marked on the axis.
-    pub below: Vec<Vec<(f64, String)>>,
+    below: Vec<Vec<(f64, String)>>,
     /// How a value on the vertical axis is written.
-    pub label: fn(f64) -> String,
+    label: fn(f64) -> String,
 }
 
 impl Plot<'_> {
     /// The picture in lines of at most `width` columns; 80 without one.
-    pub fn lines(&self, width: Option<usize>) -> Vec<String> {
+    fn lines(&self, width: Option<usize>) -> Vec<String> {
         let finite = |value: &&f64| value.is_finite();
         let most = self.values.iter().filter(finite).copied().fold(0.0, f64::max);
         let top = round_up(most);
@@ -57,8 +57,8 @@ impl Plot<'_> {
     }
 }
 
-/// The picture of a learning rate by step over `epochs` epochs, with both under its axis; `width` is as for
-/// [`Plot::lines`].
+/// The picture of a learning rate by step over `epochs` epochs, with both under its axis, in lines of at most
+/// `width` columns; 80 without one.
 pub fn rate(rates: &[f64], epochs: f64, width: Option<usize>) -> Vec<String> {
     let axis = |end: f64, unit: &str| {
         let ticks = ticks(end);
@@ -74,7 +74,7 @@ pub fn rate(rates: &[f64], epochs: f64, width: Option<usize>) -> Vec<String> {
 }
 
 /// Round numbers from zero to `end`, four to seven of them.
-pub fn ticks(end: f64) -> Vec<f64> {
+fn ticks(end: f64) -> Vec<f64> {
     if end.is_nan() || end <= 0.0 {
         return vec![0.0];
     }
