@@ -94,6 +94,24 @@ impl Algorithm {
 mod tests {
     use super::*;
 
+    /// 4, 16 and 32 tiles.
+    #[test]
+    fn winograd_takes_more_tiles_than_are_computed_at_once() {
+        for isa in Isa::available() {
+            let chosen = |images: usize, size: usize| {
+                let (in_h, in_w, in_channels, out_channels) = (size, size, 256, 256);
+                let (kernel, stride, padding) = (3, 1, 1);
+                let shape =
+                    ConvShape { images, in_h, in_w, in_channels, out_channels, kernel, stride, padding };
+                Algorithm::choose(isa, &shape)
+            };
+            let takes_sixteen = isa.lanes() < 16 || isa.is_double_pumped();
+            let of_sixteen = if takes_sixteen { Algorithm::Winograd } else { Algorithm::Direct };
+            let all = [chosen(1, 7), chosen(1, 14), chosen(2, 14)];
+            assert_eq!(all, [Algorithm::Direct, of_sixteen, Algorithm::Winograd], "{}", isa.name());
+        }
+    }
+
     #[test]
     fn direct_can_be_asked_for_and_anything_else_is_refused() {
         assert_eq!(parse(""), Ok(None));
