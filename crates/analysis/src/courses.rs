@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use resnet::{LoadOptions, Pretrained, ResNet, origin_path};
 use resnet_models::{Model, Spec, registry, summary};
 use resnet_ops::LayerRole;
-use resnet_record::{DataSet, RunFolder};
+use resnet_record::{DataSet, FileOptions, RunFolder};
 use resnet_train::steps_done;
 use resnet_vision::Normalisation;
 use serde::Serialize;
@@ -122,15 +122,16 @@ impl Subject {
             Subject::Run(run) => Some(run.record()?),
             Subject::Fresh(_) | Subject::File(..) => None,
         };
-        let classes = self.classes()?.unwrap_or(10);
+        let open =
+            |folder: &Path, files: &FileOptions| Source::open(folder, self.classes()?.unwrap_or(10), files);
         if let Some(folder) = folder {
             let files = record.map(|record| record.files.classes_alone()).unwrap_or_default();
-            return Source::open(folder, classes, &files);
+            return open(folder, &files);
         }
         let (Subject::Run(run), Some(record)) = (self, record) else { return Ok(Source::drawn()) };
         match origin_path(&record.data) {
             _ if run.recipe()?.data.set == DataSet::Generated => Ok(Source::drawn()),
-            Some(path) => Source::open(&path, classes, &record.files),
+            Some(path) => open(&path, &record.files),
             None => Err(Error::DataGone { run: run.dir().to_owned(), origin: record.data }),
         }
     }

@@ -141,10 +141,7 @@ fn resumed(resumption: &Resumption, record: &RunRecord) -> String {
     };
     let changes: Vec<String> = [
         resumption.threads.map(|threads| counted(threads as u64, "thread")),
-        resumption.processes.map(|processes| match processes {
-            1 => "1 process".to_owned(),
-            processes => format!("{processes} processes"),
-        }),
+        resumption.processes.map(|processes| counted(processes as u64, "process")),
         resumption
             .machine
             .as_ref()

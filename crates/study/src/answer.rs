@@ -186,12 +186,12 @@ fn what_would_decide(compared: &[Compared]) -> String {
         let chance = row.contrast.chance.filter(|_| !row.contrast.is_decided())?;
         Some((chance, row))
     });
-    let Some((_, row)) = open.min_by(|one, other| one.0.total_cmp(&other.0)) else {
+    let open: Vec<(f64, &Compared)> = open.collect();
+    let Some((_, row)) = open.iter().min_by(|one, other| one.0.total_cmp(&other.0)) else {
         return String::new();
     };
     let Some(seeds) = row.contrast.seeds_to_decide else {
-        let open = compared.iter().filter(|row| row.contrast.chance.is_some() && !row.contrast.is_decided());
-        return match open.count() {
+        return match open.len() {
             1 => " That would take more than a thousand seeds of each row.".to_owned(),
             _ => " A thousand seeds of each row would decide none of those that are open.".to_owned(),
         };

@@ -8,6 +8,7 @@ use crate::deviations::part_of;
 use crate::find::{FoundRun, RunStatus};
 use crate::grid::{Grid, Published, Row};
 use crate::study::{Study, found};
+use crate::words::distinct;
 use crate::{Request, Scale, deviations};
 
 /// A table or figure with what was measured.
@@ -30,8 +31,6 @@ pub struct RowResult {
     pub runs: Vec<FoundRun>,
     /// The test errors in percent of those that did not fail.
     pub errors: Seeds,
-    /// The top-5 errors of the same, where the paper has both and they were counted.
-    pub top5_errors: Seeds,
     /// The training losses in nats of the last epoch, of the same.
     pub losses: Seeds,
     /// How many failed: they diverged, or their error is above the paper's 20 % for CIFAR-10 at full scale,
@@ -40,7 +39,8 @@ pub struct RowResult {
     /// The difference in mean test error from the row's baseline, in points, if both have errors and neither
     /// fails.
     pub contrast: Option<Contrast>,
-    /// What the row is judged by: `errors`, `losses` and `top5_errors` with those of the runs that failed.
+    /// What the row is judged by: `errors` and `losses` with those of the runs that failed, and the top-5
+    /// errors of all, where the paper has both and they were counted.
     judged: [Seeds; 3],
     /// How its trainings differ from the paper's.
     pub deviations: Vec<String>,
@@ -123,25 +123,19 @@ impl RowResult {
         let outcomes: Vec<Outcome> = runs.iter().map(|run| Outcome::of(run, request.scale)).collect();
         let failed = outcomes.iter().filter(|outcome| outcome.is_failure).count();
         let over_all = |of: fn(&Outcome) -> f64| Seeds::of(outcomes.iter().map(of));
-        let over_seeds = |of: fn(&Outcome) -> Option<f64>| {
-            Seeds::of(outcomes.iter().filter(|outcome| !outcome.is_failure).filter_map(of))
+        let over_seeds = |of: fn(&Outcome) -> f64| {
+            Seeds::of(outcomes.iter().filter(|outcome| !outcome.is_failure).map(of))
         };
         let has_top5 = matches!(row.published, Published::Errors(..));
         let all_top5: Option<Vec<f64>> = outcomes.iter().map(|outcome| outcome.top5_error).collect();
-        let mut deviations = vec![];
-        for run in &runs {
-            for told in row.recipe.as_ref().map_or_else(Vec::new, |paper| deviations_of(run, paper)) {
-                if !deviations.contains(&told) {
-                    deviations.push(told);
-                }
-            }
-        }
+        let of_run =
+            |run: &FoundRun| row.recipe.as_ref().map_or_else(Vec::new, |paper| deviations_of(run, paper));
+        let mut deviations = distinct(runs.iter().flat_map(of_run));
         deviations.extend(part_of(&row.name).filter(|_| !runs.is_empty()).map(str::to_owned));
         RowResult {
             row: row.clone(),
-            errors: over_seeds(|outcome| Some(outcome.error)),
-            top5_errors: if has_top5 { over_seeds(|outcome| outcome.top5_error) } else { Seeds::default() },
-            losses: over_seeds(|outcome| Some(outcome.loss)),
+            errors: over_seeds(|outcome| outcome.error),
+            losses: over_seeds(|outcome| outcome.loss),
             judged: [
                 over_all(|outcome| outcome.error),
                 over_all(|outcome| outcome.loss),

@@ -67,13 +67,9 @@ pub(crate) const STATISTICS: &str = "Median, deviation and loss are over all see
 /// What counts as a failure, in a sentence.
 pub(crate) fn failure_words(results: &Results) -> String {
     let request = &results.request;
-    let mut limits: Vec<(f64, DataSet)> = vec![];
-    for recipe in results.rows.iter().filter_map(|row| row.row.recipe_at(request.scale, request.images)) {
-        let limit = (request.scale.fails_above(&recipe), recipe.data.set);
-        if !limits.contains(&limit) {
-            limits.push(limit);
-        }
-    }
+    let recipes = results.rows.iter().filter_map(|row| row.row.recipe_at(request.scale, request.images));
+    let limits: Vec<(f64, DataSet)> =
+        distinct(recipes.map(|recipe| (request.scale.fails_above(&recipe), recipe.data.set)));
     let above = match &limits[..] {
         [(limit, _)] => format!("{limit} %"),
         several => {

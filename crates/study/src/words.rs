@@ -25,12 +25,12 @@ pub(crate) fn counted(number: usize, unit: &str) -> String {
     resnet_words::counted(number as u64, unit)
 }
 
-/// Each text once, in the order in which they first come.
-pub(crate) fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+/// Each of `all` once, in the order in which they first come.
+pub(crate) fn distinct<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut seen = vec![];
-    for text in texts {
-        if !seen.contains(&text) {
-            seen.push(text);
+    for one in all {
+        if !seen.contains(&one) {
+            seen.push(one);
         }
     }
     seen

@@ -76,14 +76,10 @@ pub fn show_inspection(set: &FileSet, splits: &[Inspection], format: Format) -> 
         let splits = splits.iter().map(Split::of).collect();
         return output::json(&Inspected { layout, classes, splits });
     }
-    let mut lines = vec![format!("{layout} in {}, {}", set.origin, counted_classes(classes))];
+    let mut lines =
+        vec![format!("{layout} in {}, {}", set.origin, numbers::counted(classes as u64, "class"))];
     splits.iter().for_each(|split| lines.extend(described(split)));
     output::line(&text::wrap(&lines.join("\n"), text::out(), 16))
-}
-
-/// `1 class`, `10 classes`.
-fn counted_classes(classes: usize) -> String {
-    if classes == 1 { "1 class".to_owned() } else { format!("{} classes", numbers::count(classes as u64)) }
 }
 
 fn described(split: &Inspection) -> Vec<String> {

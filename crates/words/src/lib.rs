@@ -14,10 +14,15 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// `1 epoch`, `1,200 epochs`: a number with its unit. `unit` is given in the singular, and gets an `s` unless
-/// the number is 1.
+/// `1 epoch`, `1,200 epochs`, `2 classes`: a number with its unit. `unit` is given in the singular, and gets
+/// an `s`, or `es` after another one, unless the number is 1.
 pub fn counted(number: u64, unit: &str) -> String {
-    format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
+    let plural = match number {
+        1 => "",
+        _ if unit.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {unit}{plural}", count(number))
 }
 
 /// A number in short: all digits below 10,000, then about three significant ones, as in `9,408`, `75.3 k`,
@@ -117,6 +122,7 @@ mod tests {
     fn numbers_have_as_many_digits_as_they_deserve() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([counted(1, "step"), counted(2_000, "step")], ["1 step", "2,000 steps"]);
+        assert_eq!([counted(1, "class"), counted(10, "class")], ["1 class", "10 classes"]);
         assert_eq!(
             [7, 9_408, 75_290, 272_474, 1_730_522, 40_813_056, 5_900_000_000].map(short),
             ["7", "9,408", "75.3 k", "0.27 M", "1.73 M", "40.8 M", "5.90 G"]

@@ -36,8 +36,7 @@ enum Held {
 /// The broken files of a sample, of which so many may be left out.
 struct BrokenFiles {
     on_broken: OnBroken,
-    /// Files of the sample.
-    of: usize,
+    allowed: u64,
     left_out: usize,
 }
 
@@ -45,7 +44,7 @@ impl BrokenFiles {
     fn leave_out(&mut self, place: String, cause: String) -> Result<(), Error> {
         let why = match self.on_broken {
             OnBroken::Fail => NotLeftOut::NoneMayBe,
-            OnBroken::Skip { most } if ((self.left_out + 1) as f64) > most * self.of as f64 => {
+            OnBroken::Skip { .. } if self.left_out as u64 >= self.allowed => {
                 NotLeftOut::LimitReached { before: self.left_out }
             }
             OnBroken::Skip { .. } => {
@@ -85,7 +84,9 @@ impl TestSample {
                 let index = source.index();
                 let places: Vec<usize> =
                     spread(index.len(), count).filter(|place| !index.is_skipped(*place)).collect();
-                let mut broken = BrokenFiles { on_broken: files.on_broken(), of: places.len(), left_out: 0 };
+                let on_broken = files.on_broken();
+                let allowed = on_broken.allowed(places.len() as u64);
+                let mut broken = BrokenFiles { on_broken, allowed, left_out: 0 };
                 for place in places {
                     let name = index.name(place);
                     let read = source.read(place..place + 1).pop();

@@ -22,6 +22,14 @@ pub enum OnBroken {
 }
 
 impl OnBroken {
+    /// How many of `records` may be lost, rounded down.
+    pub fn allowed(self, records: u64) -> u64 {
+        match self {
+            OnBroken::Fail => 0,
+            OnBroken::Skip { most } => part_of(records, most),
+        }
+    }
+
     /// Checks the faults that listing a split has found.
     ///
     /// # Errors
@@ -31,8 +39,8 @@ impl OnBroken {
         match (self, index.faults()) {
             (_, []) => Ok(()),
             (OnBroken::Fail, [first, ..]) => Err(refused(first, NotLeftOut::NoneMayBe)),
-            (OnBroken::Skip { most }, [first, others @ ..]) => {
-                let (lost, limit) = (lost(index), allowed(index, most));
+            (OnBroken::Skip { .. }, [first, others @ ..]) => {
+                let (lost, limit) = (lost(index), self.allowed(records(index)));
                 if lost <= limit {
                     return Ok(());
                 }
@@ -51,9 +59,9 @@ fn lost(index: &Index) -> u64 {
     index.faults().iter().map(|fault| fault.records).sum()
 }
 
-/// How many records may be lost: a fraction of the usable and the lost records together.
-fn allowed(index: &Index, most: f64) -> u64 {
-    part_of((index.len() - index.skipped()) as u64 + lost(index), most)
+/// The usable and the lost records together.
+fn records(index: &Index) -> u64 {
+    (index.len() - index.skipped()) as u64 + lost(index)
 }
 
 /// A fraction of `records`, rounded down. The factor makes 0.29 of 100 give 29, although the product of the
@@ -81,7 +89,7 @@ impl Quota {
         on_broken.check(index)?;
         let allowed = match on_broken {
             OnBroken::Fail => 0,
-            OnBroken::Skip { most } => allowed(index, most) - lost(index),
+            OnBroken::Skip { .. } => on_broken.allowed(self::records(index)) - lost(index),
         };
         let known = index.faults();
         Ok(Quota { on_broken, allowed, records, known: known.len(), list: Mutex::new(known.to_vec()) })

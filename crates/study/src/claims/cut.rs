@@ -77,11 +77,14 @@ pub(super) fn cut(evidence: &Evidence) -> std::result::Result<Measured, Error> {
     let rows = evidence.rows(&["cifar10-resnet164-v1", "cifar10-resnet1001-v1"]);
     let mut measured: Vec<Ends> = vec![];
     let mut figure = None;
-    let found = evidence.found();
     for row in &rows {
         let mut cuts = vec![];
         for run in &row.runs {
-            if let Some(of_run) = cuts_of(run)?.map_or_else(|| kept_of(run, &found), |cuts| Ok(Some(cuts)))? {
+            let of_run = match cuts_of(run)? {
+                None => kept_of(run, &evidence.found())?,
+                measured => measured,
+            };
+            if let Some(of_run) = of_run {
                 figure = Some(by_unit(&run.record, &of_run));
                 cuts.push(of_run);
             }

@@ -4,7 +4,7 @@ use crate::Scale;
 use crate::find::FoundRun;
 use crate::results::{Results, RowResult};
 use crate::study::found;
-use crate::words::{counted, listed};
+use crate::words::{counted, distinct, listed};
 
 /// The rows that claims are judged by.
 #[derive(Debug)]
@@ -59,12 +59,7 @@ pub(crate) enum Trained {
 /// `6 runs of 56 layers (cifar10-resnet110-v1, cifar10-resnet110-v2)`.
 pub(crate) fn rests_on(rows: &[&RowResult]) -> String {
     let names: Vec<&str> = rows.iter().map(|row| row.row.name.as_str()).collect();
-    let mut depths: Vec<String> = vec![];
-    for depth in rows.iter().map(|row| row.layers()) {
-        if !depths.iter().any(|known| known == depth) {
-            depths.push(depth.to_owned());
-        }
-    }
+    let depths = distinct(rows.iter().map(|row| row.layers().to_owned()));
     let runs = counted(rows.iter().map(|row| row.runs.len()).sum(), "run");
     format!("{runs} of {} layers ({})", listed(&depths), names.join(", "))
 }
